@@ -56,7 +56,7 @@ CREATE TABLE gateway_tallies (
 -- states: quality | flags << 2 of each interval (domain.reading.pack); amount 0 where quality is missing.
 -- run_ids: the run that wrote each interval; 0 where nothing was ever written.
 -- anchor_us: the last good reading at or before the day's start from which credibility can be judged again
--- without anything earlier; null where none is known.
+-- without anything earlier; the smallest bigint where none is known (binary rows of one size want no nulls).
 CREATE TABLE consumption_days (
     channel_id    integer    NOT NULL,
     day           integer    NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE consumption_days (
     amounts       bigint[]   NOT NULL,
     states        smallint[] NOT NULL,
     run_ids       bigint[]   NOT NULL,
-    anchor_us     bigint,
+    anchor_us     bigint     NOT NULL,
     PRIMARY KEY (channel_id, day)
 ) WITH (fillfactor = 70);
 
@@ -153,11 +153,12 @@ CREATE TABLE ledger_history (
 );
 CREATE INDEX ledger_history_of_enterprise ON ledger_history (enterprise_id, day);
 
--- Factors as the ledger used them: the value and how it was chosen, frozen under an id.
+-- Factors as the ledger used them: the value and how it was chosen, frozen under an id. The digest is of what
+-- decides the result, not of the whole library, so that an unrelated new factor restates nothing.
 CREATE TABLE used_factors (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    digest      bytea  NOT NULL UNIQUE,        -- of all that follows
-    factor_set  text   NOT NULL,               -- hash of the set it came from
+    digest      text   NOT NULL UNIQUE,        -- SHA-256 of the values and their description
+    factor_set  text   NOT NULL,               -- hash of the whole set it was first taken from
     numerator   numeric NOT NULL,              -- mg CO2e per unit of consumption, exact
     denominator numeric NOT NULL,
     description jsonb  NOT NULL                -- formula, factors with name, value, unit, origin, reference, confidence, clause

@@ -1,0 +1,128 @@
+"""Binary COPY between numpy columns and tables: rows of one size are one array, written and read whole.
+
+A row of COPY's binary format is a count of fields and, for each, its length and its bytes. Where no value is
+null and every array of a column has the same length, all rows are equally long: then a numpy record dtype
+describes them, `tobytes()` writes a million rows and `frombuffer` reads them, without a loop in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01: where PostgreSQL counts its timestamps from
+
+_SCALARS = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "timestamptz": ">i8"}
+_ELEMENTS = {"int2": (21, ">i2"), "int4": (23, ">i4"), "int8": (20, ">i8")}  # oid, dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, its type (`int8`, `int2[]`, `text`, …) and its values.
+
+    values   scalars: integer array (n,); arrays: integer array (n, k); text and other opaque types:
+             the bytes of one value that all rows share.
+    """
+
+    name: str
+    type: str
+    values: npt.NDArray[Any] | bytes
+
+
+def _fields(name: str, type_: str, size: int) -> list[tuple[Any, ...]]:
+    if type_ in _SCALARS:
+        return [(f"{name}#length", ">i4"), (name, _SCALARS[type_])]
+    if type_.endswith("[]"):
+        element = np.dtype([("length", ">i4"), ("value", _ELEMENTS[type_[:-2]][1])])
+        header = [(f"{name}#{part}", ">i4") for part in ("length", "dimensions", "nulls", "oid", "size", "first")]
+        return [*header, (name, element, (size,))]
+    return [(f"{name}#length", ">i4"), (name, f"V{size}")] if size else [(f"{name}#length", ">i4")]
+
+
+def encode(columns: Sequence[Column]) -> bytes:
+    """Rows of COPY's binary format (without its signature and trailer)."""
+    count = next(len(column.values) for column in columns if not isinstance(column.values, bytes))
+    fields: list[tuple[Any, ...]] = [("#fields", ">i2")]
+    for column in columns:
+        size = len(column.values) if isinstance(column.values, bytes) else column.values.shape[-1]
+        fields += _fields(column.name, column.type, size)
+    rows = np.zeros(count, np.dtype(fields))
+    rows["#fields"] = len(columns)
+    for column in columns:
+        name, values = column.name, column.values
+        if isinstance(values, bytes):
+            rows[f"{name}#length"] = len(values)
+            if values:
+                rows[name] = np.void(values)
+        elif values.ndim == 1:
+            rows[f"{name}#length"] = rows.dtype[name].itemsize
+            rows[name] = values - POSTGRES_EPOCH_US if column.type == "timestamptz" else values
+        else:
+            oid, element = _ELEMENTS[column.type[:-2]]
+            width = np.dtype(element).itemsize
+            size = values.shape[1]
+            rows[f"{name}#length"] = 20 + size * (4 + width)
+            rows[f"{name}#dimensions"] = 1
+            rows[f"{name}#oid"] = oid
+            rows[f"{name}#size"] = size
+            rows[f"{name}#first"] = 1
+            rows[name]["length"] = width
+            rows[name]["value"] = values
+    return rows.tobytes()
+
+
+def copy_in(cursor: psycopg.Cursor[Any], table: str, batches: Sequence[Sequence[Column]]) -> None:
+    """COPY several sets of columns (of the same names and types) into a table."""
+    if not batches:
+        return
+    names = ", ".join(column.name for column in batches[0])
+    with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(SIGNATURE)
+        for columns in batches:
+            copy.write(encode(columns))
+        copy.write(TRAILER)
+
+
+def copy_out(
+    cursor: psycopg.Cursor[Any], query: str, columns: Sequence[tuple[str, str, int]], parameters: Sequence[Any] = ()
+) -> npt.NDArray[Any]:
+    """Rows of a query as one record array in native byte order.
+
+    columns   (name, type, size): size is an array column's length, 0 for scalars. No value may be null and
+              every array must have that length; anything else is our own mistake and fails the assertion.
+    """
+    fields: list[tuple[Any, ...]] = [("#fields", ">i2")]
+    for name, type_, size in columns:
+        fields += _fields(name, type_, size)
+    row = np.dtype(fields)
+    chunks = []
+    with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
+        chunks.extend(bytes(chunk) for chunk in copy)
+    data = b"".join(chunks)
+    assert data.startswith(SIGNATURE[:11])
+    body = len(data) - len(SIGNATURE) - len(TRAILER)
+    assert body % row.itemsize == 0, f"rows of {query!r} are not {row.itemsize} bytes each"
+    rows = np.frombuffer(data, row, count=body // row.itemsize, offset=len(SIGNATURE))
+    native: list[tuple[Any, ...]] = []
+    for name, type_, size in columns:
+        if type_.endswith("[]"):
+            native.append((name, np.dtype(_ELEMENTS[type_[:-2]][1]).newbyteorder("="), (size,)))
+        else:
+            native.append((name, np.dtype(_SCALARS[type_]).newbyteorder("=")))
+    result = np.empty(len(rows), np.dtype(native))
+    for name, type_, size in columns:
+        if size:
+            assert (rows[f"{name}#size"] == size).all() and not rows[f"{name}#nulls"].any()
+            result[name] = rows[name]["value"]
+        else:
+            result[name] = rows[name]
+            if type_ == "timestamptz":
+                result[name] += POSTGRES_EPOCH_US
+    return result

@@ -51,7 +51,11 @@ CREATE TABLE readings (
     revision    smallint    NOT NULL,
     quality     smallint    NOT NULL,         -- as the device says it: 0 good, 1 estimate, 2 invalid
     flags       smallint    NOT NULL          -- domain.reading.Flag, what ingest knows of it
-) PARTITION BY RANGE (measured_at);
+)
+PARTITION BY RANGE (measured_at)  -- only plain
+;
+SELECT create_hypertable('readings', by_range('measured_at', INTERVAL '7 days'), create_default_indexes => false);  -- only timescale
+CREATE INDEX readings_by_batch ON readings USING brin (batch_id) WITH (autosummarize = on);
 
 CREATE TABLE held (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

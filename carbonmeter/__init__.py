@@ -1,0 +1,1 @@
+"""The front door: command line, settings, the embedded database, the demo."""

@@ -1,0 +1,1 @@
+"""The only SQL: schema, migrations, COPY, rows to nouns and back."""

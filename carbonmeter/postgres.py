@@ -91,7 +91,7 @@ class PostgresServer:
         fresh = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700, parents=True)
-        self._give(fresh)
+        self._open_to_account(fresh)
         command = [
             str(self.binaries / "initdb"),
             "-D",
@@ -121,11 +121,7 @@ class PostgresServer:
         It gets a session of its own: a Ctrl-C at our terminal isn't meant for it.
         """
         self.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._give(self.socket_folder)
-        if self.account:
-            open_the_way(self.data)
-            open_the_way(self.socket_folder)
-            open_the_way(self.binaries / "postgres")
+        self._open_to_account(self.socket_folder)
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder),
@@ -170,9 +166,11 @@ class PostgresServer:
         except OSError:
             return ""
 
-    def _give(self, path: Path) -> None:
+    def _open_to_account(self, folder: Path) -> None:
         if self.account:
-            os.chown(path, self.account.uid, self.account.gid)
+            os.chown(folder, self.account.uid, self.account.gid)
+            open_the_way(folder)
+            open_the_way(self.binaries / "postgres")
 
     def _identity(self) -> dict[str, Any]:
         if self.account is None:

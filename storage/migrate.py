@@ -17,10 +17,12 @@ import psycopg
 
 from domain.errors import Refused
 from domain.interval import Calendar
-from storage.database import MIGRATION_LOCK, Connection, Mode, columnstore_offered, mode
+from storage.database import MIGRATION_LOCK, Connection, Mode, columnstore_offered, mode, versions
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
 _ONLY = re.compile(r"^(.*?)\s*-- only (plain|timescale)$", re.MULTILINE)
+
+TIMESCALE_VERSION_MIN = (2, 22)  # the first whose columnstore can keep the range of batch_id
 
 # Readings older than this come late and seldom: then columns, in the order in which a channel is read again.
 _COLUMNSTORE_AFTER = "14 days"
@@ -151,6 +153,11 @@ def _create_timescale(conn: Connection) -> None:
             "the server offers TimescaleDB and this role may not create it; as a superuser, in this database:"
             " CREATE EXTENSION timescaledb"
         ) from error
+    version = versions(conn)["timescaledb"]
+    if tuple(map(int, version.split("-")[0].split(".")[:2])) < TIMESCALE_VERSION_MIN:
+        raise Refused(
+            f"TimescaleDB {version} is too old, {'.'.join(map(str, TIMESCALE_VERSION_MIN))} or newer is needed"
+        )
 
 
 def _columnstore(conn: Connection) -> None:

@@ -45,11 +45,13 @@ CREATE TABLE channel_days (
 ) WITH (fillfactor = 70);
 ALTER TABLE channel_days ALTER COLUMN readings SET STORAGE EXTERNAL;
 
--- duplicates and conflicts of a gateway, kept by difference as its channel-days change
+-- duplicates and conflicts of a gateway in a channel, kept by difference as the channel's days change
 CREATE TABLE gateway_tallies (
-    gateway_id integer PRIMARY KEY REFERENCES gateways,
-    duplicates bigint NOT NULL,
-    conflicts  bigint NOT NULL
+    gateway_id integer NOT NULL REFERENCES gateways,
+    channel_id integer NOT NULL REFERENCES points,
+    duplicates bigint  NOT NULL,
+    conflicts  bigint  NOT NULL,
+    PRIMARY KEY (gateway_id, channel_id)
 );
 
 -- Consumption of a point, a row a day, in 10^exponent of the point's unit.

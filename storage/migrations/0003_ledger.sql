@@ -115,6 +115,7 @@ CREATE TABLE ledger_months (
     estimated     integer  NOT NULL,
     substituted   integer  NOT NULL,
     flags         integer  NOT NULL,
+    factor_ids    bigint[] NOT NULL,           -- of its days with anything known
     PRIMARY KEY (source_id, month, gas)
 );
 CREATE INDEX ledger_months_of_enterprise ON ledger_months (enterprise_id, month);

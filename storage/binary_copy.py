@@ -39,9 +39,11 @@ class Column:
 def _fields(name: str, type_: str, size: int) -> list[tuple[Any, ...]]:
     if type_ in _SCALARS:
         return [(f"{name}#length", ">i4"), (name, _SCALARS[type_])]
-    if type_.endswith("[]"):
+    if type_[:-2] in _ELEMENTS:
         element = np.dtype([("length", ">i4"), ("value", _ELEMENTS[type_[:-2]][1])])
-        header = [(f"{name}#{part}", ">i4") for part in ("length", "dimensions", "nulls", "oid", "size", "first")]
+        header = [
+            (f"{name}#{part}", ">i4") for part in ("length", "dimensions", "nulls", "oid", "size", "first")
+        ]
         return [*header, (name, element, (size,))]
     return [(f"{name}#length", ">i4"), (name, f"V{size}")] if size else [(f"{name}#length", ">i4")]
 
@@ -78,6 +80,13 @@ def encode(columns: Sequence[Column]) -> bytes:
     return rows.tobytes()
 
 
+def text_array(values: Sequence[str]) -> bytes:
+    """The bytes of one text[] value, for a column whose rows all share it."""
+    header = np.array([1, 0, 25, len(values), 1], ">i4").tobytes()
+    texts = [value.encode() for value in values]
+    return header + b"".join(len(text).to_bytes(4, "big") + text for text in texts)
+
+
 def copy_in(cursor: psycopg.Cursor[Any], table: str, batches: Sequence[Sequence[Column]]) -> None:
     """COPY several sets of columns (of the same names and types) into a table."""
     if not batches:
@@ -91,7 +100,10 @@ def copy_in(cursor: psycopg.Cursor[Any], table: str, batches: Sequence[Sequence[
 
 
 def copy_out(
-    cursor: psycopg.Cursor[Any], query: str, columns: Sequence[tuple[str, str, int]], parameters: Sequence[Any] = ()
+    cursor: psycopg.Cursor[Any],
+    query: str,
+    columns: Sequence[tuple[str, str, int]],
+    parameters: Sequence[Any] = (),
 ) -> npt.NDArray[Any]:
     """Rows of a query as one record array in native byte order.
 
@@ -112,14 +124,15 @@ def copy_out(
     rows = np.frombuffer(data, row, count=body // row.itemsize, offset=len(SIGNATURE))
     native: list[tuple[Any, ...]] = []
     for name, type_, size in columns:
-        if type_.endswith("[]"):
+        if size:
             native.append((name, np.dtype(_ELEMENTS[type_[:-2]][1]).newbyteorder("="), (size,)))
         else:
             native.append((name, np.dtype(_SCALARS[type_]).newbyteorder("=")))
     result = np.empty(len(rows), np.dtype(native))
     for name, type_, size in columns:
         if size:
-            assert (rows[f"{name}#size"] == size).all() and not rows[f"{name}#nulls"].any()
+            assert (rows[f"{name}#size"] == size).all()
+            assert not rows[f"{name}#nulls"].any()
             result[name] = rows[name]["value"]
         else:
             result[name] = rows[name]

@@ -1,0 +1,638 @@
+"""The engine: given what a tick has to do for some enterprises, recompute it and write what changed.
+
+Points first, window by window: a window starts at an *anchor*, a reading from which credibility can be
+judged without anything earlier, and reaches beyond what was touched until the new run meets the earlier one.
+Then the sources that count the changed points. Everything that isn't asked of `Books` is pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accounting.books import Books
+from accounting.channel import READING_DTYPE, Rules, channel_intervals, gateway_tallies
+from accounting.derived import derived_intervals
+from accounting.entries import Changes, consumption_changes, dense_days, late_intervals, ledger_changes
+from accounting.factors.load import FactorLibrary, SourceFactor
+from accounting.sources import source_stretches
+from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval, floor_interval
+from domain.ledger import CONSUMPTION_ROW, NO_ANCHOR, Chunk, Entity
+from domain.registry import Enterprise, Kind, Point, Source
+
+log = logging.getLogger(__name__)
+
+Rows = npt.NDArray[Any]
+
+GROUP_POINTS_MAX = 256  # points recomputed together: bounds memory, and spares round trips to the database
+CHUNK_READINGS = 256  # of a channel-day; a full chunk isn't rewritten when the day goes on
+PIECE_READINGS_MAX = 4096  # appended to one chunk at once
+WINDOW_DAYS = 32  # of a long recomputation, to begin with; widened while the readings are few
+WINDOW_READINGS = 200_000  # what a window should not grow much beyond
+
+
+class Cause(NamedTuple):
+    """Why entries are written: kind is arrival, registry, factors or rules."""
+
+    kind: str
+    batch_id: int | None
+    by_whom: str
+    why: str
+
+
+@dataclass(slots=True)
+class PointWork:
+    """A point to recompute: around its new readings, and whole where the rules of its reading changed."""
+
+    point: Point
+    cause: Cause
+    arrived: Rows | None = None  # READING_DTYPE, in order of arrival
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class EnterpriseWork:
+    """What a tick has to do for one enterprise."""
+
+    enterprise: Enterprise
+    points: dict[int, PointWork] = field(default_factory=dict)
+    whole_sources: dict[int, tuple[Source, Cause]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TickResult:
+    """What a tick did."""
+
+    batches: int = 0
+    readings: int = 0
+    entries: int = 0  # ledger entries written
+    superseded: int = 0
+    committed_us: int = 0  # of the last batch taken: what the lag is measured from
+
+
+def groups(works: Iterable[EnterpriseWork]) -> Iterator[list[EnterpriseWork]]:
+    """Enterprises together, as long as their points are few."""
+    group: list[EnterpriseWork] = []
+    points = 0
+    for work in works:
+        size = len(work.points)
+        if group and points + size > GROUP_POINTS_MAX:
+            yield group
+            group, points = [], 0
+        group.append(work)
+        points += size
+    if group:
+        yield group
+
+
+class _PointRun:
+    """One point's way through its windows."""
+
+    def __init__(self, work: PointWork, enterprise: Enterprise, rules: Rules, calendar: Calendar) -> None:
+        self.work = work
+        self.enterprise = enterprise
+        self.point = work.point
+        self._rules = rules
+        self._calendar = calendar
+        period = work.point.versions[-1].period
+        # The longest calendar month stands for any.
+        self._period_us = 0 if period is None else max(period.us, period.months * 31 * DAY_US)
+        for version in work.point.versions:
+            if version.period is not None:
+                self._period_us = max(self._period_us, version.period.us, version.period.months * 31 * DAY_US)
+        arrived = work.arrived
+        self.touched = None if arrived is None else (int(arrived["at"].min()), int(arrived["at"].max()))
+        self.anchor = NO_ANCHOR
+        self.span = WINDOW_DAYS if work.whole else 2
+        self.done = False
+        self.changes: list[Changes] = []
+        self.tallies: dict[int, tuple[int, int]] = {}  # by gateway, of a whole recomputation
+
+    @property
+    def is_delta(self) -> bool:
+        return self.point.kind is Kind.DELTA
+
+    def affected_us(self) -> int:
+        """What the new readings can change begins no earlier than this, as far as their stamps tell."""
+        assert self.touched is not None
+        return self.touched[0] - 2 * self._period_us if self.is_delta else self.touched[0] - 1
+
+    def begin(self, anchor: int, first_day: int, last_day: int) -> None:
+        """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""
+        self._last_day = last_day
+        self.anchor = NO_ANCHOR if self.work.whole else anchor
+        if self.anchor == NO_ANCHOR:
+            reach = -(-self._period_us // DAY_US)
+            self.from_day = first_day - reach
+            self._first_us = self._calendar.day_start(self.from_day)
+        else:
+            self.from_day = self._calendar.day(self.anchor)
+            self._first_us = ceil_interval(self.anchor)
+        touched_day = self.from_day if self.touched is None else self._calendar.day(self.touched[1])
+        reach_us = 2 * self._period_us if self.is_delta else self._rules.look_ahead_us
+        reach = -(-reach_us // DAY_US) + 1
+        self._beyond = reach
+        if self.work.whole:
+            self.to_day = min(self.from_day + self.span + reach, last_day)
+        else:
+            self.to_day = min(max(touched_day, self.from_day) + reach, last_day)
+
+    def advance(self, run_id: int, late_us: int, readings: Rows, stored: Rows) -> None:
+        """Recompute the window from its readings (READING_DTYPE) and the rows that stand (CONSUMPTION_ROW)."""
+        calendar = self._calendar
+        end_us = calendar.day_start(self.to_day + 1)
+        complete = self.to_day >= self._last_day
+        if self.anchor != NO_ANCHOR:
+            readings = readings[readings["at"] >= self.anchor]
+        result = channel_intervals(self.point, readings, self._first_us, end_us, self._rules, calendar)
+        anchors = dict(zip(result.anchor_days.tolist(), result.anchors.tolist(), strict=True))
+        standing = dict(zip(stored["day"].tolist(), stored["anchor_us"].tolist(), strict=True))
+        until = self.to_day + 1 if complete else self._settled(anchors, standing)
+        if until is None:
+            self.span = max(self.span * 2, WINDOW_DAYS)
+            self.to_day = min(self.to_day + self.span, self._last_day)
+            return
+        count = (calendar.day_start(until) - self._first_us) // INTERVAL_US
+        amounts, states = result.amounts[:count], result.states[:count]
+        late = None
+        if self.work.arrived is not None and not self.work.whole:
+            ends = self._first_us + INTERVAL_US * np.arange(1, count + 1)
+            late = late_intervals(ends, self.work.arrived["at"], self.work.arrived["committed_at"], late_us)
+        first = (self._first_us + calendar.offset_us) // INTERVAL_US
+        here = stored[(stored["day"] >= first // INTERVALS_PER_DAY) & (stored["day"] < until)]
+        changes = consumption_changes(
+            self.point.id, self.point.exponent, here, first, amounts, states, anchors, late, run_id
+        )
+        if len(changes.rows):
+            self.changes.append(changes)
+        if self.work.whole:
+            self._count(readings, calendar.day_start(until))
+        self.done = complete or (not self.work.whole and self._met(until, anchors, standing))
+        if not self.done:
+            self.anchor = anchors.get(until, NO_ANCHOR)
+            self._first_us = calendar.day_start(until)
+            self.from_day = calendar.day(self.anchor)
+            if len(readings) < WINDOW_READINGS // 2:
+                self.span *= 2
+            self.to_day = min(until + self.span + self._beyond, self._last_day)
+
+    def _count(self, readings: Rows, until_us: int) -> None:
+        mine = readings[(readings["at"] >= self._first_us) & (readings["at"] < until_us)]
+        for gateway, pair in gateway_tallies(self.point, mine).items():
+            before = self.tallies.get(gateway, (0, 0))
+            self.tallies[gateway] = (before[0] + pair[0], before[1] + pair[1])
+
+    def _settled(self, anchors: dict[int, int], standing: dict[int, int]) -> int | None:
+        """The day up to whose start the window's result can't change by what lies beyond the window.
+
+        Preferably the first at which this run meets the earlier one, else the last.
+        """
+        if self.is_delta:
+            last = self._calendar.day(self._calendar.day_start(self.to_day + 1) - 2 * self._period_us)
+            return last if last > self._calendar.day(self._first_us) else None
+        horizon = self._calendar.day(self._calendar.day_start(self.to_day + 1) - self._rules.look_ahead_us)
+        later = NO_ANCHOR
+        settled = []
+        # A day is settled where a trustworthy anchor lies after its start: what comes before it is decided.
+        for day in sorted((day for day in anchors if day <= horizon), reverse=True):
+            if later > self._calendar.day_start(day) and anchors[day] != NO_ANCHOR:
+                settled.append(day)
+            later = max(later, anchors[day])
+        settled = [day for day in settled if self._calendar.day_start(day) > self._first_us]
+        for day in reversed(settled):
+            if not self.work.whole and self._met(day, anchors, standing):
+                return day
+        return settled[0] if settled else None
+
+    def _met(self, day: int, anchors: dict[int, int], standing: dict[int, int]) -> bool:
+        """Whether from this day on everything stands as it would be computed."""
+        assert self.touched is not None
+        start = self._calendar.day_start(day)
+        if self.is_delta:
+            return start >= self.touched[1] + self._period_us
+        return start > self.touched[1] and anchors.get(day) == standing.get(day, NO_ANCHOR) != NO_ANCHOR
+
+
+class GroupRun:
+    """The work of one run for a group of enterprises."""
+
+    def __init__(
+        self,
+        books: Books,
+        library: FactorLibrary,
+        rules: Rules,
+        calendar: Calendar,
+        late_us: int,
+        run_id: int,
+        result: TickResult,
+    ) -> None:
+        self._books = books
+        self._library = library
+        self._rules = rules
+        self._calendar = calendar
+        self._late_us = late_us
+        self._run_id = run_id
+        self._result = result
+
+    def do(self, group: Sequence[EnterpriseWork]) -> None:
+        """Recompute the points, derived points and sources of these enterprises and write what changed."""
+        measured = [
+            (work.enterprise, point_work)
+            for work in group
+            for point_work in work.points.values()
+            if point_work.point.derivation is None
+        ]
+        touched = self._points(measured)
+        self._derived(group, touched)
+        self._sources(group, touched)
+
+    # -- points ---------------------------------------------------------------------------------------
+
+    def _points(
+        self, works: Sequence[tuple[Enterprise, PointWork]]
+    ) -> dict[int, tuple[npt.NDArray[Any], Cause]]:
+        """Recompute measured points; by point the days that changed and why."""
+        runs = [_PointRun(work, enterprise, self._rules, self._calendar) for enterprise, work in works]
+        runs = self._begin(runs)
+        pending = runs
+        first_round = True
+        while pending:
+            stored, readings = self._load(pending, append=first_round)
+            for run in pending:
+                run.advance(self._run_id, self._late_us, readings[run.point.id], stored[run.point.id])
+            pending = [run for run in pending if not run.done]
+            first_round = False
+        self._write_consumption([(run.enterprise, changes) for run in runs for changes in run.changes])
+        for run in runs:
+            if run.work.whole:
+                self._books.replace_tallies(run.point.id, run.tallies)
+        return {
+            run.point.id: (np.concatenate([changes.rows["day"] for changes in run.changes]), run.work.cause)
+            for run in runs
+            if run.changes
+        }
+
+    def _begin(self, runs: list[_PointRun]) -> list[_PointRun]:
+        if not runs:
+            return []
+        bounds = self._books.day_bounds([run.point.id for run in runs])
+        # From the last anchor before the touched readings back to one that lies before its whole interval.
+        arriving = [run for run in runs if run.touched is not None and not run.work.whole]
+        ids = [run.point.id for run in arriving]
+        limits = [run.affected_us() for run in arriving]
+        anchors = self._anchors(ids, limits)
+        back = [i for i, run in enumerate(arriving) if not run.is_delta and anchors[i] != NO_ANCHOR]
+        earlier = self._anchors([ids[i] for i in back], [floor_interval(anchors[i]) for i in back])
+        for i, anchor in zip(back, earlier, strict=True):
+            anchors[i] = anchor
+        by_id = dict(zip(ids, anchors, strict=True))
+        result = []
+        for run in runs:
+            days = [*bounds.get(run.point.id, ())]
+            if run.touched is not None:
+                days += [self._calendar.day(us) for us in run.touched]
+            if days:
+                run.begin(by_id.get(run.point.id, NO_ANCHOR), min(days), max(days))
+                result.append(run)
+        return result
+
+    def _anchors(self, ids: list[int], limits: list[int]) -> list[int]:
+        if not ids:
+            return []
+        return self._books.anchors(ids, limits, [self._calendar.day(us) + 1 for us in limits])
+
+    def _load(self, runs: Sequence[_PointRun], append: bool) -> tuple[dict[int, Rows], dict[int, Rows]]:
+        """Rows that stand and readings of each run's window; new readings are appended to their days first."""
+        ids = [run.point.id for run in runs]
+        from_days, to_days = [run.from_day for run in runs], [run.to_day for run in runs]
+        chunks: dict[int, list[Chunk]] = defaultdict(list)
+        if append:
+            # A whole run's first window needn't hold the days of the new readings.
+            arrived = [(run, run.touched) for run in runs if run.touched is not None]
+            days = {run.point.id: [self._calendar.day(us) for us in touched] for run, touched in arrived}
+            wide_from = [
+                min(from_day, *days.get(id_, [from_day]))
+                for id_, from_day in zip(ids, from_days, strict=True)
+            ]
+            wide_to = [
+                max(to_day, *days.get(id_, [to_day])) for id_, to_day in zip(ids, to_days, strict=True)
+            ]
+        else:
+            wide_from, wide_to = from_days, to_days
+        for chunk in self._books.chunks(ids, wide_from, wide_to):
+            chunks[chunk.channel_id].append(chunk)
+        if append:
+            self._append(runs, chunks)
+        readings = {}
+        for run in runs:
+            parts = [np.frombuffer(chunk.readings, READING_DTYPE) for chunk in chunks[run.point.id]]
+            if append and run.work.arrived is not None:
+                parts.append(run.work.arrived)
+            whole = np.concatenate(parts) if parts else np.empty(0, READING_DTYPE)
+            end_us = self._calendar.day_start(run.to_day + 1)
+            start_us = self._calendar.day_start(run.from_day)
+            inside = (whole["at"] >= start_us) & (whole["at"] < end_us)
+            readings[run.point.id] = whole if inside.all() else whole[inside]
+        rows = self._books.consumption(ids, from_days, to_days)
+        return _by_id(rows, "channel_id", ids), readings
+
+    def _append(self, runs: Sequence[_PointRun], chunks: dict[int, list[Chunk]]) -> None:
+        """Append the new readings to their channel-days and count duplicates and conflicts."""
+        appended: list[Chunk] = []
+        owners: list[int] = []
+        tallies: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+        for run in runs:
+            arrived = run.work.arrived
+            if arrived is None:
+                continue
+            point = run.point
+            days = (arrived["at"] + self._calendar.offset_us) // DAY_US
+            for day in np.unique(days).tolist():
+                new = arrived[days == day]
+                old = [chunk for chunk in chunks[point.id] if chunk.day == day]
+                number, room = (old[-1].chunk, CHUNK_READINGS - old[-1].size) if old else (0, CHUNK_READINGS)
+                if room <= 0:
+                    number += 1
+                for start in range(0, len(new), PIECE_READINGS_MAX):
+                    piece = new[start : start + PIECE_READINGS_MAX]
+                    appended.append(Chunk(point.id, day, number, len(piece), piece.tobytes()))
+                    owners.append(run.enterprise.id)
+                    number += 1
+                if not run.work.whole:
+                    before = np.concatenate(
+                        [np.frombuffer(chunk.readings, READING_DTYPE) for chunk in old] or [new[:0]]
+                    )
+                    self._count(point, before, new, tallies)
+        self._books.append_readings(appended, owners)
+        self._books.add_tallies({key: (pair[0], pair[1]) for key, pair in tallies.items() if pair != [0, 0]})
+
+    def _count(
+        self, point: Point, before: Rows, new: Rows, tallies: dict[tuple[int, int], list[int]]
+    ) -> None:
+        """Add what a day's new readings change in the duplicates and conflicts of its gateways."""
+        day = np.concatenate([before, new])
+        if len(np.unique(day["at"])) == len(day):
+            return  # every stamp once: neither a duplicate nor a conflict
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, day).items():
+            tallies[gateway, point.id][0] += duplicates
+            tallies[gateway, point.id][1] += conflicts
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, before).items():
+            tallies[gateway, point.id][0] -= duplicates
+            tallies[gateway, point.id][1] -= conflicts
+
+    def _write_consumption(self, changes: Sequence[tuple[Enterprise, Changes]]) -> None:
+        if not changes:
+            return
+        rows = np.concatenate([change.rows for _, change in changes])
+        owners = np.concatenate([np.full(len(change.rows), enterprise.id) for enterprise, change in changes])
+        self._books.keep_consumption(
+            self._run_id, *_superseded(rows["channel_id"], [change for _, change in changes])
+        )
+        self._books.replace_consumption(rows, owners)
+
+    # -- derived points -------------------------------------------------------------------------------
+
+    def _derived(
+        self, group: Sequence[EnterpriseWork], touched: dict[int, tuple[npt.NDArray[Any], Cause]]
+    ) -> None:
+        """Recompute the derived points of changed inputs, and those whose definition changed, whole."""
+        changes: list[tuple[Enterprise, Changes]] = []
+        for work in group:
+            for point in work.enterprise.points.values():
+                if point.derivation is None:
+                    continue
+                inputs = [work.enterprise.points[name] for _, name in point.derivation.inputs]
+                whole = work.points.get(point.id)
+                days, cause = _touched_days(inputs, touched)
+                if whole is not None and whole.whole:
+                    bounds = self._books.day_bounds([point.id, *(input_.id for input_ in inputs)])
+                    cause = whole.cause
+                    if bounds:
+                        days = np.arange(
+                            min(first for first, _ in bounds.values()),
+                            max(last for _, last in bounds.values()) + 1,
+                        )
+                if cause is None:
+                    continue
+                changed_days = []
+                for first_day, end_day in _stretches(days):
+                    change = self._derive(point, inputs, first_day, end_day)
+                    if len(change.rows):
+                        changes.append((work.enterprise, change))
+                        changed_days.append(change.rows["day"])
+                if changed_days:
+                    touched[point.id] = (np.concatenate(changed_days), cause)
+        self._write_consumption(changes)
+
+    def _derive(self, point: Point, inputs: Sequence[Point], first_day: int, end_day: int) -> Changes:
+        ids = [input_.id for input_ in inputs]
+        stored = self._books.consumption(
+            [*ids, point.id], [first_day] * (len(ids) + 1), [end_day - 1] * (len(ids) + 1)
+        )
+        rows = _by_id(stored, "channel_id", [*ids, point.id])
+        assert point.derivation is not None
+        arrays = {
+            name: dense_days(rows[input_.id], first_day, end_day)
+            for (name, _), input_ in zip(point.derivation.inputs, inputs, strict=True)
+        }
+        amounts, states = derived_intervals(
+            point,
+            dict(zip([name for name, _ in point.derivation.inputs], inputs, strict=True)),
+            {
+                name: (dense["amounts"].reshape(-1), dense["states"].reshape(-1))
+                for name, dense in arrays.items()
+            },
+        )
+        return consumption_changes(
+            point.id,
+            point.exponent,
+            rows[point.id],
+            first_day * INTERVALS_PER_DAY,
+            amounts,
+            states,
+            {},
+            None,
+            self._run_id,
+        )
+
+    # -- sources --------------------------------------------------------------------------------------
+
+    def _sources(
+        self, group: Sequence[EnterpriseWork], touched: dict[int, tuple[npt.NDArray[Any], Cause]]
+    ) -> None:
+        """Recompute the sources over changed points and those that changed themselves."""
+        jobs: list[tuple[Enterprise, Source, int, int, Cause]] = []
+        whole_sources = [(work, *whole) for work in group for whole in work.whole_sources.values()]
+        bounds = self._books.source_bounds([source.id for _, source, _ in whole_sources])
+        point_bounds = self._books.day_bounds(
+            sorted(
+                {
+                    point.id
+                    for work, source, _ in whole_sources
+                    for point in _points_of(work.enterprise, source)
+                }
+            )
+        )
+        whole_by_id = {source.id: cause for _, source, cause in whole_sources}
+        for work in group:
+            for source in work.enterprise.sources.values():
+                points = _points_of(work.enterprise, source)
+                days, cause = _touched_days(points, touched)
+                if source.id in whole_by_id:
+                    cause = whole_by_id[source.id]
+                    spans = [bounds[source.id]] if source.id in bounds else []
+                    spans += [point_bounds[point.id] for point in points if point.id in point_bounds]
+                    if spans:
+                        days = np.arange(min(first for first, _ in spans), max(last for _, last in spans) + 1)
+                if cause is None:
+                    continue
+                for first_day, end_day in _stretches(days):
+                    for start in range(first_day, end_day, 366):
+                        jobs.append((work.enterprise, source, start, min(start + 366, end_day), cause))
+        for start in range(0, len(jobs), 64):
+            self._source_jobs(jobs[start : start + 64])
+
+    def _source_jobs(self, jobs: Sequence[tuple[Enterprise, Source, int, int, Cause]]) -> None:
+        wants = sorted(
+            {
+                (point.id, first_day, end_day - 1)
+                for enterprise, source, first_day, end_day, _ in jobs
+                for point in _points_of(enterprise, source)
+            }
+        )
+        consumption = self._books.consumption(*_columns_of(wants))
+        standing = self._books.ledger(*_columns_of([(job[1].id, job[2], job[3] - 1) for job in jobs]))
+        by_point = _by_id(consumption, "channel_id", [want[0] for want in wants])
+        by_source = _by_id(standing, "source_id", [job[1].id for job in jobs])
+        causes = sorted({job[4] for job in jobs}, key=repr)
+        cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
+        written: list[tuple[Entity, Changes]] = []
+        for enterprise, source, first_day, end_day, cause in jobs:
+            dense = {
+                point.id: dense_days(_days(by_point[point.id], first_day, end_day), first_day, end_day)
+                for point in _points_of(enterprise, source)
+            }
+            for stretch in source_stretches(
+                enterprise, source, first_day, end_day, dense, self._library, self._calendar
+            ):
+                days = len(stretch.mg)
+                factor_id = 0 if stretch.factor is None else self._factor_id(stretch.factor)
+                changes = ledger_changes(
+                    source.id,
+                    stretch.exponent,
+                    _days(by_source[source.id], stretch.first_day, stretch.first_day + days),
+                    stretch.first_day,
+                    stretch.consumption,
+                    stretch.mg,
+                    stretch.states,
+                    np.full(days, factor_id),
+                    np.full((days, INTERVALS_PER_DAY), cause_ids[cause]),
+                    self._run_id,
+                )
+                if len(changes.rows):
+                    written.append((_entity(enterprise, stretch.factor, stretch.unit), changes))
+        self._write_ledger(written)
+
+    def _write_ledger(self, written: Sequence[tuple[Entity, Changes]]) -> None:
+        if not written:
+            return
+        all_changes = [changes for _, changes in written]
+        rows = np.concatenate([changes.rows for changes in all_changes])
+        self._books.keep_ledger(self._run_id, *_superseded(rows["source_id"], all_changes))
+        self._books.replace_ledger([(entity, changes.rows) for entity, changes in written])
+        months = sorted(
+            {
+                (
+                    int(source_id),
+                    self._calendar.month_start(int(day)),
+                    self._calendar.month_start(int(day), 1),
+                )
+                for source_id, day in zip(rows["source_id"], rows["day"], strict=True)
+            }
+        )
+        self._books.sum_months(*_columns_of(months))
+        self._result.entries += sum(int(changes.changed.sum()) for changes in all_changes)
+        self._result.superseded += sum(int(changes.superseded.sum()) for changes in all_changes)
+
+    def _factor_id(self, factor: SourceFactor) -> int:
+        content = json.dumps(
+            [str(factor.mg_per_unit), factor.gas, factor.scope, factor.boundaries, factor.description],
+            ensure_ascii=False,
+            sort_keys=True,
+        )
+        return self._books.used_factor(
+            hashlib.sha256(content.encode()).hexdigest(),
+            self._library.set_hash,
+            factor.mg_per_unit.numerator,
+            factor.mg_per_unit.denominator,
+            factor.description,
+        )
+
+
+def _entity(enterprise: Enterprise, factor: SourceFactor | None, unit: str) -> Entity:
+    if factor is None:
+        return Entity(enterprise.id, "CO2", 0, (), unit)
+    return Entity(enterprise.id, factor.gas, factor.scope, factor.boundaries, unit)
+
+
+def _points_of(enterprise: Enterprise, source: Source) -> list[Point]:
+    names = dict.fromkeys(term.point for dated in source.versions for term in dated.value.terms)
+    return [enterprise.points[name] for name in names]
+
+
+def _touched_days(
+    points: Sequence[Point], touched: dict[int, tuple[npt.NDArray[Any], Cause]]
+) -> tuple[npt.NDArray[Any], Cause | None]:
+    """Days on which any of these points changed, and the latest cause of it."""
+    found = [touched[point.id] for point in points if point.id in touched]
+    if not found:
+        return np.empty(0, np.int64), None
+    cause = max((cause for _, cause in found), key=lambda cause: cause.batch_id or 0)
+    return np.unique(np.concatenate([days for days, _ in found])), cause
+
+
+def _stretches(days: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Runs of consecutive days as half-open ranges."""
+    if not len(days):
+        return []
+    cuts = np.flatnonzero(np.diff(days) > 1)
+    firsts = days[np.concatenate([[0], cuts + 1])]
+    lasts = days[np.concatenate([cuts, [len(days) - 1]])]
+    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
+
+
+def _by_id(rows: Rows, key: str, ids: Iterable[int]) -> dict[int, Rows]:
+    """Rows, ordered by their key, by it; repeated days of overlapping wants once."""
+    result = {}
+    for id_ in ids:
+        low, high = np.searchsorted(rows[key], id_), np.searchsorted(rows[key], id_, side="right")
+        mine = rows[low:high]
+        result[id_] = mine[np.unique(mine["day"], return_index=True)[1]] if len(mine) else mine
+    return result
+
+
+def _days(rows: Rows, first_day: int, end_day: int) -> Rows:
+    return rows[(rows["day"] >= first_day) & (rows["day"] < end_day)]
+
+
+def _columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
+    return [want[0] for want in wants], [want[1] for want in wants], [want[2] for want in wants]
+
+
+def _superseded(ids: Rows, changes: Sequence[Changes]) -> tuple[list[int], list[int], list[int]]:
+    """(id, day, interval) of every superseded entry; `ids` of all rows of the changes in turn."""
+    mask = np.concatenate([change.superseded for change in changes])
+    days = np.concatenate([change.rows["day"] for change in changes])
+    places, indexes = np.nonzero(mask)
+    return ids[places].tolist(), days[places].tolist(), indexes.tolist()
+
+
+__all__ = ["CONSUMPTION_ROW", "Cause", "EnterpriseWork", "GroupRun", "PointWork", "TickResult", "groups"]

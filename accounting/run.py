@@ -1,0 +1,195 @@
+"""The accounting process: reads the log, keeps the books. The only file of this room that meets storage.
+
+One `Accountant` works on one connection. A *tick* is one transaction: it takes the next batches after the
+cursor (and registry or factor changes since), appends their readings to the channel-days, recomputes the
+touched intervals and sources, writes what changed with its cause, and moves the cursor. So the books at any
+moment are those of a cursor, and a process killed anywhere leaves a whole tick done or none of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+
+from accounting.channel import READING_DTYPE, Rules
+from accounting.engine import Cause, EnterpriseWork, GroupRun, PointWork, TickResult, groups
+from accounting.factors.load import FactorLibrary
+from domain.registry import Enterprise, Point, Registry
+from storage import registry as registry_storage
+from storage.ledger import Batch, Books, Cursor, RegistryChange
+
+log = logging.getLogger(__name__)
+
+TICK_ROWS_MAX = 100_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
+
+
+class Accountant:
+    """Keeps the books of one shard over one connection; not thread-safe."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        library: FactorLibrary,
+        rules: Rules,
+        late_us: int,
+        shard: int = 0,
+    ) -> None:
+        self._connection = connection
+        self._library = library
+        self._rules = rules
+        self._late_us = late_us
+        self._shard = shard
+        self._calendar = registry_storage.calendar(connection)
+        self._registry: Registry = registry_storage.load(connection)
+        connection.commit()
+        self._index_points()
+
+    def _index_points(self) -> None:
+        self._points: dict[int, tuple[Enterprise, Point]] = {
+            point.id: (enterprise, point)
+            for enterprise in self._registry.enterprises.values()
+            for point in enterprise.points.values()
+        }
+
+    # -- the tick -------------------------------------------------------------------------------------
+
+    def tick(self) -> TickResult | None:
+        """Do what is there to do, in one transaction; None where there is nothing."""
+        with self._connection.transaction():
+            # The batches, the registry and the rows below are read as of one moment.
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            books = Books(self._connection, self._shard)
+            cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
+            registry = registry_storage.refresh(self._connection, self._registry)
+            if registry is not self._registry:
+                self._registry = registry
+                self._index_points()
+            batches = books.batches_after(cursor.commit_no, TICK_ROWS_MAX)
+            changes: list[RegistryChange] = []
+            if registry.version != cursor.registry_version:
+                changes = books.registry_changes(cursor.registry_version, registry.version)
+            if (
+                not batches
+                and registry.version == cursor.registry_version
+                and cursor.factor_set == self._library.set_hash
+            ):
+                return None
+            work = self._work(books, batches, changes)
+            if cursor.factor_set != self._library.set_hash:
+                self._add_all_sources(
+                    work, Cause("factors", None, "carbonmeter", f"factor set {self._library.set_hash}")
+                )
+            moved = Cursor(
+                batches[-1].commit_no if batches else cursor.commit_no,
+                registry.version,
+                self._library.set_hash,
+                cursor.rules_version,
+            )
+            result = TickResult(batches=len(batches), readings=sum(batch.rows for batch in batches))
+            if batches:
+                result.committed_us = batches[-1].committed_us
+            if work:
+                self._run(books, work, moved, result)
+            books.move_cursor(moved)
+            return result
+
+    def restate(self, cause: Cause, *, keep: bool = True) -> TickResult:
+        """Recompute everything under the present rules; with `keep` false only tell what would change."""
+        with self._connection.transaction() as transaction:
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            books = Books(self._connection, self._shard)
+            cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
+            result = TickResult()
+            work: dict[str, EnterpriseWork] = {}
+            for enterprise in self._registry.enterprises.values():
+                for point in enterprise.points.values():
+                    self._work_of(work, enterprise).points[point.id] = PointWork(point, cause, whole=True)
+            self._add_all_sources(work, cause)
+            moved = cursor._replace(rules_version=self._rules.version)
+            self._run(books, work, moved, result)
+            books.move_cursor(moved)
+            if not keep:
+                raise psycopg.Rollback(transaction)
+        return result
+
+    def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
+        run_id = books.begin_run()
+        for group in groups(work.values()):
+            GroupRun(books, self._library, self._rules, self._calendar, self._late_us, run_id, result).do(
+                group
+            )
+        books.end_run(moved)
+
+    # -- what there is to do --------------------------------------------------------------------------
+
+    def _work_of(self, work: dict[str, EnterpriseWork], enterprise: Enterprise) -> EnterpriseWork:
+        return work.setdefault(enterprise.uscc, EnterpriseWork(enterprise))
+
+    def _work(
+        self, books: Books, batches: Sequence[Batch], changes: Sequence[RegistryChange]
+    ) -> dict[str, EnterpriseWork]:
+        work: dict[str, EnterpriseWork] = {}
+        for point_id, arrived, cause in self._arrivals(books, batches):
+            enterprise, point = self._points[point_id]
+            self._work_of(work, enterprise).points[point_id] = PointWork(point, cause, arrived)
+        for change in changes:
+            self._add_change(work, change)
+        return work
+
+    def _arrivals(
+        self, books: Books, batches: Sequence[Batch]
+    ) -> Iterator[tuple[int, npt.NDArray[Any], Cause]]:
+        """New readings by point, each with the batch and gateway that brought its last one."""
+        logged = books.readings_of(batches)
+        if not len(logged):
+            return
+        by_id = {batch.id: batch for batch in batches}
+        place = {batch.id: i for i, batch in enumerate(batches)}
+        ids, inverse = np.unique(logged["batch"], return_inverse=True)
+        committed = np.array([by_id[int(id_)].committed_us for id_ in ids])[inverse]
+        order_no = np.array([place[int(id_)] for id_ in ids])[inverse]
+        readings = np.zeros(len(logged), READING_DTYPE)
+        for name in ("at", "mantissa", "exponent", "revision", "quality", "flags", "gateway", "batch"):
+            readings[name] = logged[name]
+        readings["committed_at"] = committed
+        order = np.lexsort((order_no, logged["channel"]))
+        readings, channels = readings[order], logged["channel"][order]
+        starts = np.flatnonzero(np.diff(channels, prepend=-1))
+        ends = np.append(starts[1:], len(channels))
+        last = readings[ends - 1]
+        names = books.gateway_names(np.unique(last["gateway"]).tolist())
+        for start, end, newest in zip(starts.tolist(), ends.tolist(), last, strict=True):
+            batch = by_id[int(newest["batch"])]
+            by_whom = batch.by_whom or names[int(newest["gateway"])]
+            yield int(channels[start]), readings[start:end], Cause("arrival", batch.id, by_whom, batch.cause)
+
+    def _add_change(self, work: dict[str, EnterpriseWork], change: RegistryChange) -> None:
+        """What a change of the registry touches: points whole, or sources whole."""
+        enterprise = self._registry.enterprises.get(change.uscc)
+        if enterprise is None:
+            return
+        cause = Cause("registry", None, change.changed_by, change.why)
+        mine = self._work_of(work, enterprise)
+        if change.kind in ("channel", "derived"):
+            name = "/".join(change.key[:2]) if change.kind == "channel" else change.key[0]
+            point = enterprise.points[name]
+            mine.points.setdefault(point.id, PointWork(point, cause)).whole = True
+            for source in enterprise.sources.values():
+                if any(term.point == name for dated in source.versions for term in dated.value.terms):
+                    mine.whole_sources[source.id] = (source, cause)
+        elif change.kind in ("source", "parameter"):
+            source = enterprise.sources[change.key[0]]
+            mine.whole_sources[source.id] = (source, cause)
+        elif change.kind == "enterprise":
+            for source in enterprise.sources.values():
+                mine.whole_sources[source.id] = (source, cause)
+
+    def _add_all_sources(self, work: dict[str, EnterpriseWork], cause: Cause) -> None:
+        for enterprise in self._registry.enterprises.values():
+            for source in enterprise.sources.values():
+                self._work_of(work, enterprise).whole_sources.setdefault(source.id, (source, cause))

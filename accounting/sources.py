@@ -1,0 +1,180 @@
+"""From the consumption of points to the emissions of a source, day by day.
+
+Pure. A source is a signed sum over points under dated parameters. A part outside its validity isn't a part
+of the sum; a valid part that is missing makes the sum missing; a negative result stands, flagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accounting.factors.load import FactorLibrary, SourceFactor
+from accounting.kernels.emission import emission
+from domain.errors import FactorNotFound
+from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
+from domain.reading import VALUE_BOUND, Flag, Quality
+from domain.registry import Enterprise, Point, Source, SourceVersion, Term, dated_value
+from domain.unit import conversion, decimal_exponent
+
+Int64 = npt.NDArray[np.int64]
+Int16 = npt.NDArray[np.int16]
+Bools = npt.NDArray[np.bool_]
+Ranges = list[tuple[int, int | None]]
+
+_NEGATIVE = int(Flag.NEGATIVE) << 2
+_IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStretch:
+    """Consecutive days of a source under one version of it and one factor.
+
+    consumption  int64 (d, 96)  in 10^exponent of `unit`
+    mg           int64 (d, 96)  CO2e, 0 where missing
+    states       int16 (d, 96)  quality and flags, of the worst part and of all parts
+    """
+
+    first_day: int
+    unit: str
+    exponent: int
+    factor: SourceFactor | None  # None: none is in force, so that all is missing
+    consumption: Int64
+    mg: Int64
+    states: Int16
+
+
+def validity(enterprise: Enterprise, name: str) -> Ranges:
+    """When a point is a part of sums [µs]: within a version of it, and a derived one with all of its inputs."""
+    point = enterprise.points[name]
+    if point.derivation is None:
+        return [(version.valid_from_us, version.valid_to_us) for version in point.versions]
+    ranges: Ranges = [(-(1 << 62), None)]
+    for _, input_name in point.derivation.inputs:
+        ranges = _intersection(ranges, validity(enterprise, input_name))
+    return ranges
+
+
+def _intersection(left: Ranges, right: Ranges) -> Ranges:
+    result: Ranges = []
+    for first, last in left:
+        for begin, end in right:
+            start = max(first, begin)
+            stop = last if end is None else end if last is None else min(last, end)
+            if stop is None or start < stop:
+                result.append((start, stop))
+    return result
+
+
+def valid_intervals(ranges: Ranges, first_us: int, count: int) -> Bools:
+    """Which of `count` intervals from `first_us` on lie, at least partly, within the ranges."""
+    result = np.zeros(count, bool)
+    for begin, end in ranges:
+        low = max(0, (begin - first_us) // INTERVAL_US)
+        high = count if end is None else min(count, -((first_us - end) // INTERVAL_US))
+        if low < high:
+            result[low:high] = True
+    return result
+
+
+def term_unit(enterprise: Enterprise, terms: tuple[Term, ...]) -> tuple[str, int, list[int]]:
+    """Unit of a sum, its power of ten, and by what each term's amounts are multiplied to be in it.
+
+    The unit is the first term's; the others are converted exactly.
+    """
+    points = [enterprise.points[term.point] for term in terms]
+    unit = points[0].unit
+    scales = [conversion(point.unit, unit) * Fraction(10) ** point.exponent for point in points]
+    exponent = min(decimal_exponent(scale) for scale in scales)
+    return unit, exponent, [int(scale / Fraction(10) ** exponent) for scale in scales]
+
+
+def sum_of_terms(
+    enterprise: Enterprise,
+    terms: tuple[Term, ...],
+    multipliers: list[int],
+    rows: Mapping[int, npt.NDArray[Any]],
+    first_us: int,
+    count: int,
+) -> tuple[Int64, Int16]:
+    """Amounts and states of a signed sum over `count` intervals.
+
+    rows  by point id: dense rows of the days in question (amounts, states)
+    """
+    total = np.zeros(count, np.int64)
+    quality = np.full(count, int(Quality.MEASURED), np.int16)
+    flags = np.zeros(count, np.int16)
+    any_part = np.zeros(count, bool)
+    too_large = np.zeros(count, bool)
+    for term, multiplier in zip(terms, multipliers, strict=True):
+        point: Point = enterprise.points[term.point]
+        part = valid_intervals(validity(enterprise, term.point), first_us, count)
+        amounts, states = rows[point.id]["amounts"].reshape(-1), rows[point.id]["states"].reshape(-1)
+        limit = VALUE_BOUND // multiplier
+        too_large |= part & ((amounts > limit) | (amounts < -limit))
+        total += np.where(part & ~too_large, amounts * (term.sign * multiplier), 0)
+        too_large |= (total > VALUE_BOUND) | (total < -VALUE_BOUND)  # two within the bound can't have wrapped
+        total[too_large] = 0
+        quality = np.where(part, np.minimum(quality, states & 3), quality)
+        flags |= np.where(part, states >> 2, 0).astype(np.int16)
+        any_part |= part
+    known = any_part & ~too_large & (quality != Quality.MISSING)
+    states = np.where(any_part, (quality | flags << 2), 0).astype(np.int16)
+    states = np.where(known, states, states & ~3).astype(np.int16)
+    states |= np.where(too_large, _IMPLAUSIBLE, 0).astype(np.int16)
+    states |= np.where(known & (total < 0), _NEGATIVE, 0).astype(np.int16)
+    return np.where(known, total, 0), states
+
+
+def source_stretches(
+    enterprise: Enterprise,
+    source: Source,
+    first_day: int,
+    end_day: int,
+    rows: Mapping[int, npt.NDArray[Any]],
+    library: FactorLibrary,
+    calendar: Calendar,
+) -> Iterator[SourceStretch]:
+    """The entries of a source on [first_day, end_day), cut where its version or its factor changes.
+
+    rows  by point id: dense CONSUMPTION_ROW of exactly these days
+    """
+    day = first_day
+    while day < end_day:
+        version: SourceVersion | None = dated_value(source.versions, day)
+        until = min(
+            [end_day, *(d.from_day for d in source.versions if d.from_day is not None and d.from_day > day)]
+        )
+        if version is None:
+            day = until
+            continue
+        unit, exponent, multipliers = term_unit(enterprise, version.terms)
+        factor: SourceFactor | None
+        try:
+            factor = library.source_factor(enterprise, source, unit, day, calendar)
+            if factor.until_day is not None:
+                until = min(until, factor.until_day)
+        except FactorNotFound:
+            factor, until = None, min(until, day + 1)
+        count = (until - day) * INTERVALS_PER_DAY
+        here = {id_: dense[day - first_day : until - first_day] for id_, dense in rows.items()}
+        consumption, states = sum_of_terms(
+            enterprise, version.terms, multipliers, here, calendar.day_start(day), count
+        )
+        mg = np.zeros(count, np.int64)
+        if factor is None:
+            states = np.zeros(count, np.int16)
+        else:
+            mg, within = emission(consumption, factor.mg_per_unit * Fraction(10) ** exponent)
+            states = np.where(within, states, (states & ~3) | _IMPLAUSIBLE).astype(np.int16)
+        mg = np.where(states & 3 == Quality.MISSING, 0, mg)
+        shape = (until - day, INTERVALS_PER_DAY)
+        yield SourceStretch(
+            day, unit, exponent, factor, consumption.reshape(shape), mg.reshape(shape), states.reshape(shape)
+        )
+        day = until

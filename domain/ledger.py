@@ -1,0 +1,87 @@
+"""Rows of the log and of the books as numpy records: what storage reads and writes and accounting computes.
+
+A day's row has one element an interval, 96 of them. `states` hold quality and flags together
+(`domain.reading.pack`); `run_ids` the run that wrote each interval, 0 where nothing was ever written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from domain.interval import INTERVALS_PER_DAY
+
+NO_ANCHOR = int(np.iinfo(np.int64).min)
+
+LOGGED_READING = np.dtype(
+    [
+        ("at", "<i8"),
+        ("channel", "<i4"),
+        ("gateway", "<i4"),
+        ("batch", "<i8"),
+        ("mantissa", "<i8"),
+        ("exponent", "<i2"),
+        ("revision", "<i2"),
+        ("quality", "<i2"),
+        ("flags", "<i2"),
+    ]
+)
+
+# Consumption of a point in 10^exponent of its unit. anchor_us: the last good reading at or before the day's
+# start from which credibility can be judged again without anything earlier, or NO_ANCHOR.
+CONSUMPTION_ROW = np.dtype(
+    [
+        ("channel_id", "<i4"),
+        ("day", "<i4"),
+        ("exponent", "<i2"),
+        ("amounts", "<i8", (INTERVALS_PER_DAY,)),
+        ("states", "<i2", (INTERVALS_PER_DAY,)),
+        ("run_ids", "<i8", (INTERVALS_PER_DAY,)),
+        ("anchor_us", "<i8"),
+    ]
+)
+
+# Ledger entries of a source in milligrams CO2e, beside the consumption they come from, with the day's sums.
+LEDGER_ROW = np.dtype(
+    [
+        ("source_id", "<i4"),
+        ("day", "<i4"),
+        ("exponent", "<i2"),
+        ("factor_id", "<i8"),
+        ("consumption", "<i8", (INTERVALS_PER_DAY,)),
+        ("mg", "<i8", (INTERVALS_PER_DAY,)),
+        ("states", "<i2", (INTERVALS_PER_DAY,)),
+        ("run_ids", "<i8", (INTERVALS_PER_DAY,)),
+        ("cause_ids", "<i8", (INTERVALS_PER_DAY,)),
+        ("mg_sum", "<i8"),
+        ("known", "<i2"),
+        ("measured", "<i2"),
+        ("interpolated", "<i2"),
+        ("estimated", "<i2"),
+        ("substituted", "<i2"),
+        ("flags", "<i4"),
+    ]
+)
+
+
+class Chunk(NamedTuple):
+    """A stretch of a channel-day's stored readings, packed (`accounting.channel.READING_DTYPE`)."""
+
+    channel_id: int
+    day: int
+    chunk: int
+    size: int  # readings
+    readings: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What the rows of a source share: to whom they belong and how they count."""
+
+    enterprise_id: int
+    gas: str
+    scope: int
+    boundaries: tuple[str, ...]
+    unit: str  # of `consumption`, before the power of ten

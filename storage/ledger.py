@@ -1,0 +1,461 @@
+"""What accounting reads and writes: batches of the log, channel-days, consumption, ledger, their history.
+
+One `Books` lives for one transaction of accounting. Rows of 96 intervals travel as numpy record arrays
+(`CONSUMPTION_ROW`, `LEDGER_ROW`) over binary COPY; a changed day is deleted and copied in whole, which is
+cheaper than updating arrays one by one, and what it superseded has been copied to the history before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg.types.json import Jsonb
+
+from domain.interval import from_us, to_us
+from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Entity
+from storage.binary_copy import Column, copy_in, copy_out, text_array
+from storage.database import RUN_ORDER_LOCK
+
+_POSTGRES_TYPES = {"<i2": "int2", "<i4": "int4", "<i8": "int8"}
+
+
+class Cursor(NamedTuple):
+    """How far accounting has read, and the state its ledger stands on."""
+
+    commit_no: int
+    registry_version: int
+    factor_set: str
+    rules_version: str
+
+
+class Batch(NamedTuple):
+    commit_no: int
+    id: int
+    committed_us: int
+    cause: str
+    by_whom: str | None
+    rows: int
+    min_measured_us: int | None
+    max_measured_us: int | None
+
+
+class RegistryChange(NamedTuple):
+    kind: str
+    uscc: str
+    key: tuple[str, ...]
+    changed_by: str
+    why: str
+
+
+def _columns(dtype: np.dtype[Any]) -> list[tuple[str, str, int]]:
+    assert dtype.fields is not None
+    assert dtype.names is not None
+    result = []
+    for name in dtype.names:
+        base, shape = dtype.fields[name][0].base, dtype.fields[name][0].shape
+        type_ = _POSTGRES_TYPES[base.str]
+        result.append((name, f"{type_}[]" if shape else type_, shape[0] if shape else 0))
+    return result
+
+
+_CONSUMPTION_COLUMNS = _columns(CONSUMPTION_ROW)
+_LEDGER_COLUMNS = _columns(LEDGER_ROW)
+
+
+class Books:
+    """The books of the accounts within one transaction of `connection`, which the caller commits."""
+
+    def __init__(self, connection: psycopg.Connection[Any], shard: int = 0) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor(binary=True)
+        self._shard = shard
+
+    # -- where we are ---------------------------------------------------------------------------------
+
+    def cursor(self) -> Cursor | None:
+        """The cursor, locked until the transaction ends; None before the first run."""
+        row = self._cursor.execute(
+            "SELECT commit_no, registry_version, factor_set, rules_version FROM cursors WHERE shard = %s FOR UPDATE",
+            [self._shard],
+        ).fetchone()
+        return Cursor(*row) if row else None
+
+    def move_cursor(self, cursor: Cursor) -> None:
+        self._cursor.execute(
+            """INSERT INTO cursors (shard, commit_no, registry_version, factor_set, rules_version)
+               VALUES (%s, %s, %s, %s, %s)
+               ON CONFLICT (shard) DO UPDATE SET commit_no = excluded.commit_no,
+                   registry_version = excluded.registry_version, factor_set = excluded.factor_set,
+                   rules_version = excluded.rules_version""",
+            [self._shard, *cursor],
+        )
+
+    def batches_after(self, commit_no: int, rows_max: int) -> list[Batch]:
+        """The next batches in the order of their commits: at least one, then up to `rows_max` log rows."""
+        rows = self._cursor.execute(
+            """SELECT commit_no, id, committed_at, cause, by_whom, rows, min_measured_us, max_measured_us
+               FROM batches WHERE commit_no > %s ORDER BY commit_no LIMIT 1000""",
+            [commit_no],
+        ).fetchall()
+        batches: list[Batch] = []
+        total = 0
+        for number, id_, committed_at, cause, by_whom, size, first, last in rows:
+            if batches and total + size > rows_max:
+                break
+            total += size
+            batches.append(Batch(number, id_, to_us(committed_at), cause, by_whom, size, first, last))
+        return batches
+
+    def registry_changes(self, after_version: int, up_to_version: int) -> list[RegistryChange]:
+        rows = self._cursor.execute(
+            """SELECT kind, uscc, key, changed_by, why FROM registry_changes
+               WHERE version > %s AND version <= %s ORDER BY id""",
+            [after_version, up_to_version],
+        ).fetchall()
+        return [RegistryChange(kind, uscc, tuple(key), by, why) for kind, uscc, key, by, why in rows]
+
+    # -- the log --------------------------------------------------------------------------------------
+
+    def readings_of(self, batches: Sequence[Batch]) -> npt.NDArray[Any]:
+        """The log rows of these batches, LOGGED_READING (n,)."""
+        batches = [batch for batch in batches if batch.rows]
+        if not batches:
+            return np.empty(0, LOGGED_READING)
+        first = min(batch.min_measured_us for batch in batches if batch.min_measured_us is not None)
+        last = max(batch.max_measured_us for batch in batches if batch.max_measured_us is not None)
+        ids = [batch.id for batch in batches]
+        # The bounds on batch_id let the BRIN index, those on measured_at the partitions be pruned.
+        rows = copy_out(
+            self._cursor,
+            """SELECT measured_at, channel_id, gateway_id, batch_id, mantissa, exponent, revision, quality, flags
+               FROM readings WHERE batch_id BETWEEN %s AND %s AND batch_id = ANY(%s)
+                 AND measured_at BETWEEN %s AND %s""",
+            [
+                ("at", "timestamptz", 0),
+                ("channel", "int4", 0),
+                ("gateway", "int4", 0),
+                ("batch", "int8", 0),
+                ("mantissa", "int8", 0),
+                ("exponent", "int2", 0),
+                ("revision", "int2", 0),
+                ("quality", "int2", 0),
+                ("flags", "int2", 0),
+            ],
+            [min(ids), max(ids), ids, from_us(first), from_us(last)],
+        )
+        assert len(rows) == sum(batch.rows for batch in batches), "the log lacks rows of a committed batch"
+        return rows.astype(LOGGED_READING, copy=False)
+
+    # -- channel-days ---------------------------------------------------------------------------------
+
+    def chunks(
+        self, channel_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]
+    ) -> list[Chunk]:
+        """The chunks of each channel from its first to its last day, both included."""
+        rows = self._cursor.execute(
+            """SELECT c.channel_id, c.day, c.chunk, c.size, c.readings
+               FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS want (channel_id, from_day, to_day)
+               JOIN channel_days c ON c.channel_id = want.channel_id AND c.day BETWEEN want.from_day AND want.to_day
+               ORDER BY c.channel_id, c.day, c.chunk""",
+            [list(channel_ids), list(from_days), list(to_days)],
+        ).fetchall()
+        return [Chunk(*row) for row in rows]
+
+    def append_readings(self, chunks: Sequence[Chunk], enterprise_ids: Sequence[int]) -> None:
+        """Append packed readings to the named chunks, which may exist."""
+        if not chunks:
+            return
+        self._cursor.execute(
+            """INSERT INTO channel_days (channel_id, day, chunk, size, readings, enterprise_id)
+               SELECT * FROM unnest(%s::integer[], %s::integer[], %s::smallint[], %s::integer[], %s::bytea[],
+                                    %s::integer[])
+               ON CONFLICT (channel_id, day, chunk) DO UPDATE
+               SET size = channel_days.size + excluded.size, readings = channel_days.readings || excluded.readings""",
+            [
+                [chunk.channel_id for chunk in chunks],
+                [chunk.day for chunk in chunks],
+                [chunk.chunk for chunk in chunks],
+                [chunk.size for chunk in chunks],
+                [chunk.readings for chunk in chunks],
+                list(enterprise_ids),
+            ],
+        )
+
+    def day_bounds(self, channel_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """First and last day of each channel that has readings or consumption."""
+        rows = self._cursor.execute(
+            """SELECT want.id,
+                      least((SELECT min(day) FROM channel_days WHERE channel_id = want.id),
+                            (SELECT min(day) FROM consumption_days WHERE channel_id = want.id)),
+                      greatest((SELECT max(day) FROM channel_days WHERE channel_id = want.id),
+                               (SELECT max(day) FROM consumption_days WHERE channel_id = want.id))
+               FROM unnest(%s::integer[]) AS want (id)""",
+            [list(channel_ids)],
+        ).fetchall()
+        return {id_: (first, last) for id_, first, last in rows if first is not None}
+
+    def anchors(
+        self, channel_ids: Sequence[int], at_most_us: Sequence[int], days: Sequence[int]
+    ) -> list[int]:
+        """For each channel the latest anchor at or before a stamp, looking back from a day; NO_ANCHOR if none."""
+        rows = self._cursor.execute(
+            """SELECT coalesce((SELECT anchor_us FROM consumption_days
+                                WHERE channel_id = want.id AND day <= want.day
+                                  AND anchor_us <= want.us AND anchor_us > %s
+                                ORDER BY day DESC LIMIT 1), %s)
+               FROM unnest(%s::integer[], %s::bigint[], %s::integer[]) WITH ORDINALITY AS want (id, us, day, place)
+               ORDER BY place""",
+            [NO_ANCHOR, NO_ANCHOR, list(channel_ids), list(at_most_us), list(days)],
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def source_bounds(self, source_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """First and last day of each source that has entries."""
+        rows = self._cursor.execute(
+            """SELECT want.id, (SELECT min(day) FROM ledger_days WHERE source_id = want.id),
+                               (SELECT max(day) FROM ledger_days WHERE source_id = want.id)
+               FROM unnest(%s::integer[]) AS want (id)""",
+            [list(source_ids)],
+        ).fetchall()
+        return {id_: (first, last) for id_, first, last in rows if first is not None}
+
+    def add_tallies(self, differences: dict[tuple[int, int], tuple[int, int]]) -> None:
+        """Add to the duplicates and conflicts of (gateway, channel)."""
+        if not differences:
+            return
+        self._cursor.execute(
+            """INSERT INTO gateway_tallies (gateway_id, channel_id, duplicates, conflicts)
+               SELECT * FROM unnest(%s::integer[], %s::integer[], %s::bigint[], %s::bigint[])
+               ON CONFLICT (gateway_id, channel_id) DO UPDATE
+               SET duplicates = gateway_tallies.duplicates + excluded.duplicates,
+                   conflicts = gateway_tallies.conflicts + excluded.conflicts""",
+            [
+                [gateway for gateway, _ in differences],
+                [channel for _, channel in differences],
+                [duplicates for duplicates, _ in differences.values()],
+                [conflicts for _, conflicts in differences.values()],
+            ],
+        )
+
+    def replace_tallies(self, channel_id: int, tallies: dict[int, tuple[int, int]]) -> None:
+        """Duplicates and conflicts of a channel by gateway, counted anew."""
+        self._cursor.execute("DELETE FROM gateway_tallies WHERE channel_id = %s", [channel_id])
+        self.add_tallies({(gateway, channel_id): pair for gateway, pair in tallies.items()})
+
+    # -- consumption ----------------------------------------------------------------------------------
+
+    def consumption(
+        self, channel_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]
+    ) -> npt.NDArray[Any]:
+        """Rows of each channel from its first to its last day, both included, CONSUMPTION_ROW (n,)."""
+        return self._rows(
+            "consumption_days", "channel_id", _CONSUMPTION_COLUMNS, channel_ids, from_days, to_days
+        )
+
+    def replace_consumption(self, rows: npt.NDArray[Any], enterprise_ids: npt.NDArray[Any]) -> None:
+        if not len(rows):
+            return
+        self._delete("consumption_days", "channel_id", rows)
+        columns = [Column(name, type_, rows[name]) for name, type_, _ in _CONSUMPTION_COLUMNS]
+        copy_in(
+            self._cursor, "consumption_days", [[*columns, Column("enterprise_id", "int4", enterprise_ids)]]
+        )
+
+    def keep_consumption(
+        self, run_id: int, channel_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
+    ) -> None:
+        """Copy intervals that are about to be superseded, as they stand, to the history."""
+        if not channel_ids:
+            return
+        self._cursor.execute(
+            """INSERT INTO consumption_history (channel_id, day, superseded_by, enterprise_id, exponent, indexes,
+                                                amounts, states, run_ids)
+               SELECT d.channel_id, d.day, %s, d.enterprise_id, d.exponent, array_agg(old.i ORDER BY old.i),
+                      array_agg(d.amounts[old.i + 1] ORDER BY old.i), array_agg(d.states[old.i + 1] ORDER BY old.i),
+                      array_agg(d.run_ids[old.i + 1] ORDER BY old.i)
+               FROM unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (channel_id, day, i)
+               JOIN consumption_days d ON d.channel_id = old.channel_id AND d.day = old.day
+               GROUP BY d.channel_id, d.day""",
+            [run_id, list(channel_ids), list(days), list(indexes)],
+        )
+
+    # -- ledger ---------------------------------------------------------------------------------------
+
+    def ledger(
+        self, source_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]
+    ) -> npt.NDArray[Any]:
+        """Rows of each source from its first to its last day, both included, LEDGER_ROW (n,)."""
+        return self._rows("ledger_days", "source_id", _LEDGER_COLUMNS, source_ids, from_days, to_days)
+
+    def replace_ledger(self, groups: Sequence[tuple[Entity, npt.NDArray[Any]]]) -> None:
+        """Put rows in the place of those of the same source and day, and sum up their months again."""
+        groups = [(entity, rows) for entity, rows in groups if len(rows)]
+        if not groups:
+            return
+        everything = np.concatenate([rows for _, rows in groups])
+        self._delete("ledger_days", "source_id", everything)
+        copy_in(
+            self._cursor,
+            "ledger_days",
+            [
+                [
+                    *(Column(name, type_, rows[name]) for name, type_, _ in _LEDGER_COLUMNS),
+                    *_shared(entity, len(rows)),
+                ]
+                for entity, rows in groups
+            ],
+        )
+
+    def keep_ledger(
+        self, run_id: int, source_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
+    ) -> None:
+        """Copy entries that are about to be superseded, as they stand, to the history."""
+        if not source_ids:
+            return
+        self._cursor.execute(
+            """INSERT INTO ledger_history (source_id, day, gas, superseded_by, enterprise_id, scope, boundaries, unit,
+                                           exponent, factor_id, indexes, consumption, mg, states, run_ids, cause_ids)
+               SELECT d.source_id, d.day, d.gas, %s, d.enterprise_id, d.scope, d.boundaries, d.unit, d.exponent,
+                      d.factor_id, array_agg(old.i ORDER BY old.i),
+                      array_agg(d.consumption[old.i + 1] ORDER BY old.i), array_agg(d.mg[old.i + 1] ORDER BY old.i),
+                      array_agg(d.states[old.i + 1] ORDER BY old.i), array_agg(d.run_ids[old.i + 1] ORDER BY old.i),
+                      array_agg(d.cause_ids[old.i + 1] ORDER BY old.i)
+               FROM unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (source_id, day, i)
+               JOIN ledger_days d ON d.source_id = old.source_id AND d.day = old.day
+               GROUP BY d.source_id, d.day, d.gas""",
+            [run_id, list(source_ids), list(days), list(indexes)],
+        )
+
+    def sum_months(
+        self, source_ids: Sequence[int], first_days: Sequence[int], end_days: Sequence[int]
+    ) -> None:
+        """Sum the days of these months of these sources up again."""
+        if not source_ids:
+            return
+        self._cursor.execute(
+            """DELETE FROM ledger_months m USING unnest(%s::integer[], %s::integer[]) AS old (source_id, month)
+               WHERE m.source_id = old.source_id AND m.month = old.month""",
+            [list(source_ids), list(first_days)],
+        )
+        self._cursor.execute(
+            """INSERT INTO ledger_months (source_id, month, gas, enterprise_id, scope, boundaries, mg_sum, known,
+                                          measured, interpolated, estimated, substituted, flags,
+                                          factor_ids)
+               SELECT w.source_id, w.month, d.gas, min(d.enterprise_id), min(d.scope), min(d.boundaries),
+                      sum(d.mg_sum)::bigint, sum(d.known), sum(d.measured), sum(d.interpolated), sum(d.estimated),
+                      sum(d.substituted), bit_or(d.flags),
+                      coalesce(array_agg(DISTINCT d.factor_id) FILTER (WHERE d.known > 0), '{}')
+               FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS w (source_id, month, until)
+               JOIN ledger_days d ON d.source_id = w.source_id AND d.day >= w.month AND d.day < w.until
+               GROUP BY w.source_id, w.month, d.gas""",
+            [list(source_ids), list(first_days), list(end_days)],
+        )
+
+    def used_factor(
+        self, digest: str, factor_set: str, numerator: int, denominator: int, description: Any
+    ) -> int:
+        """The lasting id of a factor as the ledger uses it."""
+        row = self._cursor.execute("SELECT id FROM used_factors WHERE digest = %s", [digest]).fetchone()
+        if row is None:
+            row = self._cursor.execute(
+                """INSERT INTO used_factors (digest, factor_set, numerator, denominator, description)
+                   VALUES (%s, %s, %s::numeric, %s::numeric, %s)
+                   ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id""",
+                [digest, factor_set, str(numerator), str(denominator), Jsonb(description)],
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    # -- runs and causes ------------------------------------------------------------------------------
+
+    def begin_run(self) -> int:
+        """A number for this run, under the lock that makes runs visible in the order of their numbers."""
+        self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RUN_ORDER_LOCK])
+        row = self._cursor.execute("SELECT nextval('run_ids'), clock_timestamp()").fetchone()
+        assert row is not None
+        self._run_id, self._run_at = int(row[0]), row[1]
+        self._cursor.execute("INSERT INTO runs VALUES (%s, %s, '', '', 0, 0)", [self._run_id, self._run_at])
+        return self._run_id
+
+    def end_run(self, cursor: Cursor) -> datetime:
+        """Stamp the run with its moment and the state it stands on; the caller commits right after."""
+        row = self._cursor.execute(
+            """UPDATE runs SET committed_at = clock_timestamp(), rules_version = %s, factor_set = %s,
+                               registry_version = %s, up_to_commit_no = %s
+               WHERE id = %s RETURNING committed_at""",
+            [
+                cursor.rules_version,
+                cursor.factor_set,
+                cursor.registry_version,
+                cursor.commit_no,
+                self._run_id,
+            ],
+        ).fetchone()
+        assert row is not None
+        moment: datetime = row[0]
+        return moment
+
+    def causes(self, run_id: int, causes: Sequence[tuple[str, int | None, str, str]]) -> list[int]:
+        """Ids of new causes: (kind, batch, by whom, why)."""
+        if not causes:
+            return []
+        rows = self._cursor.execute(
+            """INSERT INTO causes (run_id, kind, batch_id, by_whom, why)
+               SELECT %s, kind, batch_id, by_whom, why
+               FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY
+                    AS c (kind, batch_id, by_whom, why, place)
+               ORDER BY place RETURNING id""",
+            [run_id, *([cause[i] for cause in causes] for i in range(4))],
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def gateway_names(self, ids: Sequence[int]) -> dict[int, str]:
+        """ "USCC/ID" of gateways."""
+        rows = self._cursor.execute(
+            "SELECT id, uscc || '/' || gateway FROM gateways WHERE id = ANY(%s)", [list(ids)]
+        ).fetchall()
+        return dict(rows)
+
+    # -- shared ---------------------------------------------------------------------------------------
+
+    def _rows(
+        self,
+        table: str,
+        key: str,
+        columns: Sequence[tuple[str, str, int]],
+        ids: Sequence[int],
+        from_days: Sequence[int],
+        to_days: Sequence[int],
+    ) -> npt.NDArray[Any]:
+        names = ", ".join(f"t.{name}" for name, _, _ in columns)
+        return copy_out(
+            self._cursor,
+            f"""SELECT {names}
+                FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS want (id, from_day, to_day)
+                JOIN {table} t ON t.{key} = want.id AND t.day BETWEEN want.from_day AND want.to_day
+                ORDER BY t.{key}, t.day""",
+            columns,
+            [list(ids), list(from_days), list(to_days)],
+        )
+
+    def _delete(self, table: str, key: str, rows: npt.NDArray[Any]) -> None:
+        self._cursor.execute(
+            f"""DELETE FROM {table} t USING unnest(%s::integer[], %s::integer[]) AS old (id, day)
+                WHERE t.{key} = old.id AND t.day = old.day""",
+            [rows[key].tolist(), rows["day"].tolist()],
+        )
+
+
+def _shared(entity: Entity, count: int) -> list[Column]:
+    return [
+        Column("enterprise_id", "int4", np.full(count, entity.enterprise_id)),
+        Column("scope", "int2", np.full(count, entity.scope)),
+        Column("gas", "text", entity.gas.encode()),
+        Column("boundaries", "text[]", text_array(entity.boundaries)),
+        Column("unit", "text", entity.unit.encode()),
+    ]

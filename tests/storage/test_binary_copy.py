@@ -24,7 +24,7 @@ def test_columns_of_every_type_come_back(plain_database: Database) -> None:
             Column("b", "int8[]", bigs),
             Column("c", "int2[]", smalls),
             Column("d", "timestamptz", times),
-            Column("e", "text", "kWh".encode()),
+            Column("e", "text", b"kWh"),
             Column("f", "text[]", text_array(["account", "ets"])),
             Column("g", "int8", np.arange(3)),
         ]

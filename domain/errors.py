@@ -20,7 +20,9 @@ class RejectReason(StrEnum):
     UNKNOWN_GATEWAY = "unknown_gateway"
     NOT_AUTHORIZED = "not_authorized"  # the client may not publish there; on no account
     RETAINED = "retained"  # a retained bare number has no time of its own
-    NO_TIME_FOR_DELTA = "no_time_for_delta"  # a bare number of a delta channel: a redelivery would count twice
+    NO_TIME_FOR_DELTA = (
+        "no_time_for_delta"  # a bare number of a delta channel: a redelivery would count twice
+    )
     DISCARDED = "discarded"  # was held; a person discarded it
 
 

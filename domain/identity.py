@@ -25,12 +25,16 @@ def uscc_fault(uscc: str) -> str | None:
     for position, symbol in enumerate(uscc, 1):
         if symbol not in _USCC_SYMBOLS:
             return f"{uscc!r} has {symbol!r} at position {position}; allowed are digits and A–Y without I O S V Z"
-    total = sum(_USCC_SYMBOLS.index(symbol) * weight for symbol, weight in zip(uscc, _USCC_WEIGHTS, strict=False))
+    total = sum(
+        _USCC_SYMBOLS.index(symbol) * weight for symbol, weight in zip(uscc, _USCC_WEIGHTS, strict=False)
+    )
     expected = _USCC_SYMBOLS[(31 - total % 31) % 31]
     if uscc[17] != expected:
         return f"{uscc!r} has check digit {uscc[17]!r}, expected {expected!r}"
     organisation = uscc[8:17]
-    total = sum(int(symbol, 36) * weight for symbol, weight in zip(organisation, _ORGANISATION_WEIGHTS, strict=False))
+    total = sum(
+        int(symbol, 36) * weight for symbol, weight in zip(organisation, _ORGANISATION_WEIGHTS, strict=False)
+    )
     expected = {10: "X", 11: "0"}.get(11 - total % 11, str(11 - total % 11))
     if organisation[8] != expected:
         return f"{uscc!r} has check digit {organisation[8]!r} of the organisation code at position 17, expected {expected!r}"

@@ -35,7 +35,8 @@ def from_us(us: int) -> datetime:
 
 # A leap second is read as the first moment of the next minute; digits finer than microseconds are cut.
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d):?(\d\d))?\Z", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d):?(\d\d))?\Z",
+    re.ASCII,
 )
 
 
@@ -58,7 +59,9 @@ def parse_time(text: str, zone_offset_us: int | None = None) -> int | None:
     seconds = int(second)
     leap = seconds == 60
     try:
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), 59 if leap else seconds, tzinfo=UTC)
+        moment = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), 59 if leap else seconds, tzinfo=UTC
+        )
     except ValueError:
         return None
     if leap:
@@ -94,7 +97,9 @@ class Period:
     us: int = 0
 
 
-_DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.ASCII)
+_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.ASCII
+)
 
 
 def parse_period(text: str) -> Period | None:

@@ -446,10 +446,7 @@ class GroupRun:
         amounts, states = derived_intervals(
             point,
             dict(zip([name for name, _ in point.derivation.inputs], inputs, strict=True)),
-            {
-                name: (dense["amounts"].reshape(-1), dense["states"].reshape(-1))
-                for name, dense in arrays.items()
-            },
+            {name: (dense["amounts"].ravel(), dense["states"].ravel()) for name, dense in arrays.items()},
         )
         return consumption_changes(
             point.id,

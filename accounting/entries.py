@@ -76,28 +76,31 @@ def consumption_changes(
     rows = old.copy()
     here = slice(first - first_day * INTERVALS_PER_DAY, first - first_day * INTERVALS_PER_DAY + len(amounts))
 
-    old_amounts, old_states = old["amounts"].reshape(-1)[here], old["states"].reshape(-1)[here]
-    old_runs = old["run_ids"].reshape(-1)[here]
+    # A field of several records isn't contiguous: flattening it copies, so what is written goes back whole.
+    flat_amounts, flat_states, flat_runs = (old[name].ravel() for name in ("amounts", "states", "run_ids"))
+    old_amounts, old_states, old_runs = flat_amounts[here], flat_states[here], flat_runs[here]
     same = (old_amounts == amounts) & ((old_states & KEPT_STATE) == states)
     # Amounts of a row share its exponent: where that changes, all of its entries are written again.
     rescaled = np.repeat(existed & (old["exponent"] != exponent), INTERVALS_PER_DAY)[here]
     changed = ~same | (rescaled & (old_runs != 0))
     kept_late = old_states & LATE if late is None else np.where(late, LATE, 0)
 
-    def flat(name: str) -> npt.NDArray[Any]:
-        return rows[name].reshape(-1)
-
+    whole = np.zeros(len(old) * INTERVALS_PER_DAY, bool)
+    whole[here] = changed
     rows["channel_id"], rows["exponent"] = channel_id, exponent
-    flat("amounts")[here] = np.where(changed, amounts, old_amounts)
-    flat("states")[here] = np.where(changed, states | kept_late, old_states)
-    flat("run_ids")[here] = np.where(changed, run_id, old_runs)
+    for name, flat, now in (
+        ("amounts", flat_amounts, amounts),
+        ("states", flat_states, states | kept_late),
+        ("run_ids", flat_runs, run_id),
+    ):
+        flat = flat.copy()
+        flat[here] = np.where(changed, now, flat[here])
+        rows[name] = flat.reshape(-1, INTERVALS_PER_DAY)
     for day, anchor in anchors.items():
         if first_day <= day < end_day:
             rows["anchor_us"][day - first_day] = anchor
     rows["anchor_us"][~existed & (rows["anchor_us"] == 0)] = NO_ANCHOR
 
-    whole = np.zeros(len(old) * INTERVALS_PER_DAY, bool)
-    whole[here] = changed
     changed_days = whole.reshape(-1, INTERVALS_PER_DAY)
     write = changed_days.any(axis=1) | (existed & (rows["anchor_us"] != old["anchor_us"]))
     superseded = changed_days & (old["run_ids"] != 0)

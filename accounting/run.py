@@ -9,6 +9,9 @@ moment are those of a cursor, and a process killed anywhere leaves a whole tick 
 from __future__ import annotations
 
 import logging
+import random
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,8 +22,14 @@ import psycopg
 from accounting.channel import READING_DTYPE, Rules
 from accounting.engine import Cause, EnterpriseWork, GroupRun, PointWork, TickResult, groups
 from accounting.factors.load import FactorLibrary
+from accounting.kernels import warm
+from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
+from accounting.settings import AccountingSettings
+from domain.errors import Unavailable
 from domain.registry import Enterprise, Point, Registry
 from storage import registry as registry_storage
+from storage import services
+from storage.database import ENGINE_LOCK, Connection, connect, guard
 from storage.ledger import Batch, Books, Cursor, RegistryChange
 
 log = logging.getLogger(__name__)
@@ -193,3 +202,65 @@ class Accountant:
         for enterprise in self._registry.enterprises.values():
             for source in enterprise.sources.values():
                 self._work_of(work, enterprise).whole_sources.setdefault(source.id, (source, cause))
+
+
+def main(settings: AccountingSettings, stop: threading.Event | None = None) -> None:
+    """Keep the books until told to stop; a lost database is waited for."""
+    stop = stop or threading.Event()
+    rules = rules_of(settings)
+    warm()
+    library = FactorLibrary.load()
+    pause = 0.0
+    while not stop.wait(pause):
+        try:
+            with connect(settings.database, "carbonmeter accounting") as connection:
+                pause = 0.5
+                _keep(connection, library, rules, settings, stop)
+        except (Unavailable, psycopg.OperationalError) as error:
+            FAILURES.inc()
+            pause = min(max(pause, 0.5) * (1 + random.random()), 10.0)
+            log.warning("accounting waits %.1f s for the database: %s", pause, str(error).strip())
+
+
+def _keep(
+    connection: Connection,
+    library: FactorLibrary,
+    rules: Rules,
+    settings: AccountingSettings,
+    stop: threading.Event,
+) -> None:
+    """The loop over one connection; returns when told to stop, raises when the database goes."""
+    guard(connection)
+    # Held as long as the connection lives: two workers of one shard would undo each other's cursor.
+    while not stop.is_set() and connection.execute(
+        "SELECT pg_try_advisory_lock(%s, 0)", [ENGINE_LOCK]
+    ).fetchone() != (True,):
+        connection.commit()
+        stop.wait(1.0)
+    connection.commit()
+    accountant = Accountant(connection, library, rules, settings.late_us)
+    beaten = 0.0
+    while not stop.is_set():
+        if time.monotonic() - beaten >= 1.0:
+            services.beat(connection, "accounting", ready=True, detail={"rules": rules.version})
+            connection.commit()
+            beaten = time.monotonic()
+        with TICK_SECONDS.time():
+            result = accountant.tick()
+        if result is None:
+            LAG_SECONDS.set(0)
+            stop.wait(settings.idle_s)
+            continue
+        BATCHES.inc(result.batches)
+        READINGS.inc(result.readings)
+        ENTRIES.inc(result.entries)
+        SUPERSEDED.inc(result.superseded)
+        if result.committed_us:
+            LAG_SECONDS.set(max(0.0, time.time() - result.committed_us / 1e6))
+    services.leave(connection, "accounting")
+    connection.commit()
+
+
+def rules_of(settings: AccountingSettings) -> Rules:
+    """The rules that this process computes by."""
+    return Rules(look_ahead_us=settings.look_ahead_us)

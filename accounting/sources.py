@@ -114,7 +114,7 @@ def sum_of_terms(
     for term, multiplier in zip(terms, multipliers, strict=True):
         point: Point = enterprise.points[term.point]
         part = valid_intervals(validity(enterprise, term.point), first_us, count)
-        amounts, states = rows[point.id]["amounts"].reshape(-1), rows[point.id]["states"].reshape(-1)
+        amounts, states = rows[point.id]["amounts"].ravel(), rows[point.id]["states"].ravel()
         limit = VALUE_BOUND // multiplier
         too_large |= part & ((amounts > limit) | (amounts < -limit))
         total += np.where(part & ~too_large, amounts * (term.sign * multiplier), 0)

@@ -13,7 +13,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ SUPERUSER = "carbonmeter"
 PORT = 5432  # names the socket file; nothing listens on TCP
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
-# sun_path holds 108 bytes with the final zero; the socket's name and a lock beside it take up to 20.
-SOCKET_FOLDER_BYTES_MAX = 87
+# A socket's path has at most 107 bytes; its name in the folder, with the slash, takes 14.
+SOCKET_FOLDER_BYTES_MAX = 93
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,14 @@ def open_the_way(path: Path) -> None:
         permissions = folder.stat().st_mode
         if not permissions & stat.S_IXOTH:
             folder.chmod(stat.S_IMODE(permissions) | stat.S_IXOTH)
+
+
+def open_to_all(folder: Path) -> None:
+    """Let the server's account read a folder of programs (o+r, and o+x where the owner has x)."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            permissions = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(permissions | stat.S_IROTH | (stat.S_IXOTH if permissions & stat.S_IXUSR else 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +123,13 @@ class PostgresServer:
             raise Refused(f"initdb failed in {fresh}:\n{result.stderr.strip() or result.stdout.strip()}")
         fresh.rename(self.data)
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self, prepare: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         """Start the server; it may not answer yet (see `wait_until_ready`).
 
-        It gets a session of its own: a Ctrl-C at our terminal isn't meant for it.
+        It gets a session of its own: a Ctrl-C at our terminal isn't meant for it. `prepare` runs in the new
+        process before it becomes the server.
         """
-        self.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open_to_account(self.socket_folder)
+        self._make_socket_folder()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder),
@@ -139,6 +147,7 @@ class PostgresServer:
                 stderr=log,
                 start_new_session=True,
                 cwd=self.data,
+                preexec_fn=prepare,
                 **self._identity(),
             )
         return process
@@ -160,17 +169,37 @@ class PostgresServer:
                     ) from error
             time.sleep(0.02)
 
+    def is_ready(self, database: str) -> bool:
+        try:
+            psycopg.connect(self.url(database), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def log_tail(self) -> str:
         try:
             return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-15:])
         except OSError:
             return ""
 
+    def _make_socket_folder(self) -> None:
+        self.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._open_to_account(self.socket_folder)
+        # It may lie where everybody can write: nobody else may have put a folder of his own there.
+        status = self.socket_folder.lstat()
+        owner = self.account.uid if self.account else os.geteuid()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
+            raise Refused(f"{self.socket_folder} must be a folder of the server's account alone (mode 0700)")
+
     def _open_to_account(self, folder: Path) -> None:
         if self.account:
             os.chown(folder, self.account.uid, self.account.gid)
             open_the_way(folder)
             open_the_way(self.binaries / "postgres")
+            if (
+                not (self.binaries / "postgres").stat().st_mode & stat.S_IXOTH
+            ):  # installed with a strict umask
+                open_to_all(self.binaries.parent)
 
     def _identity(self) -> dict[str, Any]:
         if self.account is None:

@@ -22,6 +22,8 @@ from storage.database import MIGRATION_LOCK, Connection, Mode, columnstore_offer
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
 _ONLY = re.compile(r"^(.*?)\s*-- only (plain|timescale)$", re.MULTILINE)
 
+_FUNCTIONS = 0  # the row of schema_migrations that tells which functions were applied
+
 TIMESCALE_VERSION_MIN = (2, 22)  # the first whose columnstore can keep the range of batch_id
 
 # Readings older than this come late and seldom: then columns, in the order in which a channel is read again.
@@ -110,18 +112,44 @@ def migrate(conn: Connection, calendar_offset_us: int, steps: Iterable[Migration
                 "INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, %s, %s)",
                 [step.number, step.name, step.checksum],
             )
-        for name, text in functions():
+        texts = functions()
+        for name, text in texts:
             _apply(conn, name, text)
+        conn.execute(
+            """
+            INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, 'functions', %s)
+            ON CONFLICT (number) DO UPDATE SET checksum = excluded.checksum, applied_at = excluded.applied_at
+            """,
+            [_FUNCTIONS, _checksum(texts)],
+        )
         if chosen == "timescale":
             _columnstore(conn)
         _settle_calendar(conn, calendar_offset_us)
     return Migrated(chosen, tuple(step.name for step in pending))
 
 
+def is_current(conn: Connection, calendar_offset_us: int) -> bool:
+    """Whether there is nothing to migrate: cheap, and takes no lock of a running server. Refuses as `migrate` does."""
+    known = conn.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
+    if known != (True,) or _pending(conn, migrations()):
+        return False
+    row = conn.execute("SELECT checksum FROM schema_migrations WHERE number = %s", [_FUNCTIONS]).fetchone()
+    if row is None or bytes(row[0]) != _checksum(functions()):
+        return False
+    _settle_calendar(conn, calendar_offset_us)
+    return True
+
+
+def _checksum(texts: list[tuple[str, str]]) -> bytes:
+    return hashlib.sha256("\0".join(part for pair in texts for part in pair).encode()).digest()
+
+
 def _pending(conn: Connection, steps: list[Migration]) -> list[Migration]:
     applied = {
         number: (name, bytes(checksum))
-        for number, name, checksum in conn.execute("SELECT number, name, checksum FROM schema_migrations")
+        for number, name, checksum in conn.execute(
+            "SELECT number, name, checksum FROM schema_migrations WHERE number <> %s", [_FUNCTIONS]
+        )
     }
     known = {step.number: step for step in steps}
     for number, (name, checksum) in sorted(applied.items()):

@@ -1,0 +1,253 @@
+# A setting is a field whose default is made by a call, which RUF009 warns of.
+# ruff: noqa: RUF009
+"""Settings of the whole server: CARBONMETER_* variables, or a TOML file with the same names in lower case.
+
+A variable wins over the file. All faults are told at once. What may hold a password stays out of `repr`.
+Each setting says its default and its reason here; `deploy/settings.example.env` shows the same, and a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounting.settings import AccountingSettings
+from api.settings import ApiSettings
+from domain.errors import SettingsError
+from domain.interval import Calendar, parse_offset, parse_period
+
+PREFIX = "CARBONMETER_"
+CONFIG = PREFIX + "CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _home(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("expected HOST:PORT")
+    return Address(host, int(port))
+
+
+def _address_or_off(text: str) -> Address | None:
+    return None if text == "off" else _address(text)
+
+
+def _switch(text: str) -> bool:
+    answers = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if text.lower() not in answers:
+        raise ValueError("expected true or false")
+    return answers[text.lower()]
+
+
+def _url_of(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in schemes:
+            # the text may hold a password: it isn't shown
+            raise ValueError(
+                f"expected a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+            )
+        return text
+
+    return parse
+
+
+def _duration_us(text: str) -> int:
+    period = parse_period(text)
+    if period is None or period.months:
+        raise ValueError("expected an ISO 8601 duration such as PT10M or P1D")
+    return period.us
+
+
+def _offset_us(text: str) -> int:
+    offset_us = parse_offset(text)
+    if offset_us is None:
+        raise ValueError("expected an offset from UTC such as +08:00")
+    return Calendar(offset_us).offset_us
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ValueError("expected a number above 0")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("expected debug, info, warning or error")
+    return text.lower()
+
+
+def setting(
+    name: str, parse: Callable[[str], Any], default: str | None, why: str, *, secret: bool = False
+) -> Any:
+    """A field that is read from CARBONMETER_`name`; `default` as it would be written, None: unset."""
+    return field(
+        repr=not secret,
+        default_factory=lambda: None if default is None else parse(default),
+        metadata={"name": name, "parse": parse, "default": default, "why": why, "secret": secret},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, read and checked."""
+
+    home: Path = setting(
+        "HOME",
+        _home,
+        "~/.local/share/carbonmeter",
+        "The data directory: the embedded database, metrics, the demo.",
+    )
+    database: str | None = setting(
+        "DATABASE",
+        _url_of("postgresql", "postgres"),
+        None,
+        "A PostgreSQL URL, with TimescaleDB or without. Unset: one embedded under the data directory.",
+        secret=True,
+    )
+    broker: str | None = setting(
+        "BROKER",
+        _url_of("mqtt", "mqtts"),
+        None,
+        "An MQTT URL to subscribe at, mqtt://user:password@host:1883. Unset: no broker, our own endpoint alone.",
+        secret=True,
+    )
+    mqtt: Address | None = setting(
+        "MQTT",
+        _address_or_off,
+        "127.0.0.1:1883",
+        "Where our own MQTT endpoint listens, or off. Off loopback every client signs in with an API key.",
+    )
+    http: Address = setting(
+        "HTTP", _address, "127.0.0.1:8080", "Where the API and the dashboard listen; put TLS in front of it."
+    )
+    zone_offset_us: int = setting(
+        "ZONE",
+        _offset_us,
+        "+08:00",
+        "The local calendar of days, months and years. Fixed by the first migration: the ledger is kept in its days.",
+    )
+    allow_unsafe_database: bool = setting(
+        "ALLOW_UNSAFE_DATABASE",
+        _switch,
+        "false",
+        "Start on a server that could lose acknowledged readings (fsync, full_page_writes, synchronous_commit off).",
+    )
+    log_level: str = setting(
+        "LOG_LEVEL", _level, "info", "How much the services tell: debug, info, warning, error."
+    )
+    late_us: int = setting(
+        "LATE",
+        _duration_us,
+        "PT1H",
+        "An interval whose readings are committed this long after its end is flagged late.",
+    )
+    look_ahead_us: int = setting(
+        "LOOK_AHEAD",
+        _duration_us,
+        "PT24H",
+        "How long after a doubtful register value a later one may still show it to be a lie.",
+    )
+    api_connections_max: int = setting(
+        "API_CONNECTIONS_MAX",
+        _count,
+        "8",
+        "Database connections of the API: so many requests are answered at once.",
+    )
+
+    @property
+    def metrics_folder(self) -> Path:
+        return self.home / "metrics"
+
+    def accounting(self, database_url: str) -> AccountingSettings:
+        return AccountingSettings(database_url, late_us=self.late_us, look_ahead_us=self.look_ahead_us)
+
+    def api(self, database_url: str) -> ApiSettings:
+        return ApiSettings(
+            host=self.http.host,
+            port=self.http.port,
+            database=database_url,
+            connections_max=self.api_connections_max,
+            metrics_folder=str(self.metrics_folder),
+        )
+
+
+def described() -> list[Field[Any]]:
+    """The settings with their names, defaults and reasons (`metadata`)."""
+    return list(fields(Settings))
+
+
+def load(environment: Mapping[str, str] | None = None, config: str | None = None) -> Settings:
+    """Settings from the environment over a TOML file (or CARBONMETER_CONFIG); SettingsError tells all faults."""
+    environment = os.environ if environment is None else environment
+    faults: list[str] = []
+    texts = _texts_of_file(config or environment.get(CONFIG) or None, faults)
+    for each in described():
+        variable = PREFIX + each.metadata["name"]
+        if environment.get(variable, "") != "":
+            texts[each.metadata["name"]] = (variable, environment[variable])
+    values = {}
+    for each in described():
+        if each.metadata["name"] in texts:
+            place, text = texts[each.metadata["name"]]
+            try:
+                values[each.name] = each.metadata["parse"](text)
+            except ValueError as error:
+                shown = "" if each.metadata["secret"] else f" {text!r}:"
+                faults.append(f"{place}:{shown} {error}")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return Settings(**values)
+
+
+def _texts_of_file(config: str | None, faults: list[str]) -> dict[str, tuple[str, str]]:
+    """name → (place, text) of the settings in a TOML file."""
+    if config is None:
+        return {}
+    try:
+        document = tomllib.loads(Path(config).read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(f"{config}: {error}")
+        return {}
+    known = {each.metadata["name"].lower() for each in described()}
+    texts = {}
+    for key, value in document.items():
+        if key not in known:
+            faults.append(f"{config}: {key!r} is no setting; there are {', '.join(sorted(known))}")
+        elif isinstance(value, bool):
+            texts[key.upper()] = (f"{config}: {key}", "true" if value else "false")
+        elif isinstance(value, (str, int)):
+            texts[key.upper()] = (f"{config}: {key}", str(value))
+        else:
+            faults.append(f"{config}: {key}: expected a text, a whole number, true or false")
+    return texts

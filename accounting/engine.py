@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from accounting.books import Books
-from accounting.channel import READING_DTYPE, Rules, channel_intervals, gateway_tallies
+from accounting.channel import READING_DTYPE, ChannelIntervals, Rules, channel_intervals, gateway_tallies
 from accounting.derived import derived_intervals
 from accounting.entries import Changes, consumption_changes, dense_days, late_intervals, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.sources import source_stretches
-from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval, floor_interval
+from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval
 from domain.ledger import CONSUMPTION_ROW, NO_ANCHOR, Chunk, Entity
-from domain.registry import Enterprise, Kind, Point, Source
+from domain.registry import Enterprise, Point, Source
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ Rows = npt.NDArray[Any]
 GROUP_POINTS_MAX = 256  # points recomputed together: bounds memory, and spares round trips to the database
 CHUNK_READINGS = 256  # of a channel-day; a full chunk isn't rewritten when the day goes on
 PIECE_READINGS_MAX = 4096  # appended to one chunk at once
+AROUND_DAYS = 2  # beyond new readings, to begin with: look-ahead, and a day to meet the earlier run at
 WINDOW_DAYS = 32  # of a long recomputation, to begin with; widened while the readings are few
 WINDOW_READINGS = 200_000  # what a window should not grow much beyond
 
@@ -94,7 +95,12 @@ def groups(works: Iterable[EnterpriseWork]) -> Iterator[list[EnterpriseWork]]:
 
 
 class _PointRun:
-    """One point's way through its windows."""
+    """One point's way through its windows.
+
+    A window gives final intervals up to the anchor of its end: whatever readings lie beyond, those before it
+    stay. The next window starts there. A run around new readings ends where it meets the earlier one: at a day
+    whose anchor lies behind all of them and is the one that stood.
+    """
 
     def __init__(self, work: PointWork, enterprise: Enterprise, rules: Rules, calendar: Calendar) -> None:
         self.work = work
@@ -102,123 +108,115 @@ class _PointRun:
         self.point = work.point
         self._rules = rules
         self._calendar = calendar
-        period = work.point.versions[-1].period
-        # The longest calendar month stands for any.
-        self._period_us = 0 if period is None else max(period.us, period.months * 31 * DAY_US)
-        for version in work.point.versions:
-            if version.period is not None:
-                self._period_us = max(self._period_us, version.period.us, version.period.months * 31 * DAY_US)
         arrived = work.arrived
         self.touched = None if arrived is None else (int(arrived["at"].min()), int(arrived["at"].max()))
-        self.anchor = NO_ANCHOR
-        self.span = WINDOW_DAYS if work.whole else 2
+        self.span = WINDOW_DAYS if work.whole else AROUND_DAYS
         self.done = False
         self.changes: list[Changes] = []
         self.tallies: dict[int, tuple[int, int]] = {}  # by gateway, of a whole recomputation
 
-    @property
-    def is_delta(self) -> bool:
-        return self.point.kind is Kind.DELTA
-
-    def affected_us(self) -> int:
-        """What the new readings can change begins no earlier than this, as far as their stamps tell."""
-        assert self.touched is not None
-        return self.touched[0] - 2 * self._period_us if self.is_delta else self.touched[0] - 1
-
     def begin(self, anchor: int, first_day: int, last_day: int) -> None:
         """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""
         self._last_day = last_day
-        self.anchor = NO_ANCHOR if self.work.whole else anchor
-        if self.anchor == NO_ANCHOR:
-            reach = -(-self._period_us // DAY_US)
+        self._anchor = NO_ANCHOR if self.work.whole else anchor
+        if self._anchor == NO_ANCHOR:
+            periods = [version.period for version in self.point.versions if version.period is not None]
+            # A first value covers the period before its stamp; 31 days stand for any month.
+            reach = max((-(-period.us // DAY_US) + 31 * period.months for period in periods), default=0)
             self.from_day = first_day - reach
             self._first_us = self._calendar.day_start(self.from_day)
         else:
-            self.from_day = self._calendar.day(self.anchor)
-            self._first_us = ceil_interval(self.anchor)
-        touched_day = self.from_day if self.touched is None else self._calendar.day(self.touched[1])
-        reach_us = 2 * self._period_us if self.is_delta else self._rules.look_ahead_us
-        reach = -(-reach_us // DAY_US) + 1
-        self._beyond = reach
-        if self.work.whole:
-            self.to_day = min(self.from_day + self.span + reach, last_day)
-        else:
-            self.to_day = min(max(touched_day, self.from_day) + reach, last_day)
+            self.from_day = self._calendar.day(self._anchor)
+            self._first_us = ceil_interval(self._anchor)
+        day = self.from_day
+        if self.touched is not None and not self.work.whole:
+            day = max(day, self._calendar.day(self.touched[1]))
+        self.to_day = min(day + self.span, last_day)
 
-    def advance(self, run_id: int, late_us: int, readings: Rows, stored: Rows) -> None:
+    def advance(self, run_id: int, readings: Rows, stored: Rows) -> None:
         """Recompute the window from its readings (READING_DTYPE) and the rows that stand (CONSUMPTION_ROW)."""
         calendar = self._calendar
-        end_us = calendar.day_start(self.to_day + 1)
+        end_day = self.to_day + 1
         complete = self.to_day >= self._last_day
-        if self.anchor != NO_ANCHOR:
-            readings = readings[readings["at"] >= self.anchor]
-        result = channel_intervals(self.point, readings, self._first_us, end_us, self._rules, calendar)
-        anchors = dict(zip(result.anchor_days.tolist(), result.anchors.tolist(), strict=True))
+        if self._anchor != NO_ANCHOR:
+            readings = readings[readings["at"] >= self._anchor]
+        result = channel_intervals(
+            self.point,
+            readings,
+            self._first_us,
+            calendar.day_start(end_day),
+            self._rules,
+            calendar,
+            self._anchor,
+        )
+        # Where none is found among these readings, the one that the window started from still holds.
+        anchors = {
+            day: self._anchor if anchor == NO_ANCHOR else anchor
+            for day, anchor in zip(result.anchor_days.tolist(), result.anchors.tolist(), strict=True)
+        }
         standing = dict(zip(stored["day"].tolist(), stored["anchor_us"].tolist(), strict=True))
-        until = self.to_day + 1 if complete else self._settled(anchors, standing)
-        if until is None:
-            self.span = max(self.span * 2, WINDOW_DAYS)
-            self.to_day = min(self.to_day + self.span, self._last_day)
-            return
+        final_day = end_day if complete else self._final_day(anchors[end_day])
+        met = None if self.work.whole else self._met(anchors, standing, final_day)
+        until = final_day if met is None else met
+        until_us = calendar.day_start(until)
+        if until_us > self._first_us:
+            self._take(run_id, result, until, anchors, stored)
+            if self.work.whole:
+                self._count(readings, until_us)
+            self._first_us = until_us
+            self._anchor = anchors.get(until, self._anchor)
+        self.done = complete or met is not None
+        if not self.done:
+            self.from_day = min(until, end_day) if self._anchor == NO_ANCHOR else calendar.day(self._anchor)
+            if len(readings) < WINDOW_READINGS // 2 or until <= self.from_day:
+                self.span = max(2 * self.span, WINDOW_DAYS)
+            self.to_day = min(max(self.to_day, until) + self.span, self._last_day)
+
+    def _final_day(self, anchor: int) -> int:
+        """The last day up to whose start nothing beyond the window can change what the window gives."""
+        if anchor == NO_ANCHOR:
+            return self._calendar.day(self._first_us)
+        return self._calendar.day(ceil_interval(anchor))
+
+    def _met(self, anchors: dict[int, int], standing: dict[int, int], final_day: int) -> int | None:
+        """The first day from which on everything stands as it would be computed; None if not in this window."""
+        assert self.touched is not None
+        for day in sorted(anchors):
+            known = standing.get(day, NO_ANCHOR)
+            if day <= final_day and anchors[day] == known and known > self.touched[1]:
+                return day
+        return None
+
+    def _take(
+        self, run_id: int, result: ChannelIntervals, until: int, anchors: dict[int, int], stored: Rows
+    ) -> None:
+        calendar = self._calendar
         count = (calendar.day_start(until) - self._first_us) // INTERVAL_US
-        amounts, states = result.amounts[:count], result.states[:count]
         late = None
         if self.work.arrived is not None and not self.work.whole:
             ends = self._first_us + INTERVAL_US * np.arange(1, count + 1)
-            late = late_intervals(ends, self.work.arrived["at"], self.work.arrived["committed_at"], late_us)
+            arrived = self.work.arrived
+            late = late_intervals(ends, arrived["at"], arrived["committed_at"], self._rules.late_us)
         first = (self._first_us + calendar.offset_us) // INTERVAL_US
-        here = stored[(stored["day"] >= first // INTERVALS_PER_DAY) & (stored["day"] < until)]
         changes = consumption_changes(
-            self.point.id, self.point.exponent, here, first, amounts, states, anchors, late, run_id
+            self.point.id,
+            self.point.exponent,
+            stored[(stored["day"] >= first // INTERVALS_PER_DAY) & (stored["day"] < until)],
+            first,
+            result.amounts[:count],
+            result.states[:count],
+            anchors,
+            late,
+            run_id,
         )
         if len(changes.rows):
             self.changes.append(changes)
-        if self.work.whole:
-            self._count(readings, calendar.day_start(until))
-        self.done = complete or (not self.work.whole and self._met(until, anchors, standing))
-        if not self.done:
-            self.anchor = anchors.get(until, NO_ANCHOR)
-            self._first_us = calendar.day_start(until)
-            self.from_day = calendar.day(self.anchor)
-            if len(readings) < WINDOW_READINGS // 2:
-                self.span *= 2
-            self.to_day = min(until + self.span + self._beyond, self._last_day)
 
     def _count(self, readings: Rows, until_us: int) -> None:
         mine = readings[(readings["at"] >= self._first_us) & (readings["at"] < until_us)]
-        for gateway, pair in gateway_tallies(self.point, mine).items():
+        for gateway, pair in gateway_tallies(self.point, mine, self._calendar).items():
             before = self.tallies.get(gateway, (0, 0))
             self.tallies[gateway] = (before[0] + pair[0], before[1] + pair[1])
-
-    def _settled(self, anchors: dict[int, int], standing: dict[int, int]) -> int | None:
-        """The day up to whose start the window's result can't change by what lies beyond the window.
-
-        Preferably the first at which this run meets the earlier one, else the last.
-        """
-        if self.is_delta:
-            last = self._calendar.day(self._calendar.day_start(self.to_day + 1) - 2 * self._period_us)
-            return last if last > self._calendar.day(self._first_us) else None
-        horizon = self._calendar.day(self._calendar.day_start(self.to_day + 1) - self._rules.look_ahead_us)
-        later = NO_ANCHOR
-        settled = []
-        # A day is settled where a trustworthy anchor lies after its start: what comes before it is decided.
-        for day in sorted((day for day in anchors if day <= horizon), reverse=True):
-            if later > self._calendar.day_start(day) and anchors[day] != NO_ANCHOR:
-                settled.append(day)
-            later = max(later, anchors[day])
-        settled = [day for day in settled if self._calendar.day_start(day) > self._first_us]
-        for day in reversed(settled):
-            if not self.work.whole and self._met(day, anchors, standing):
-                return day
-        return settled[0] if settled else None
-
-    def _met(self, day: int, anchors: dict[int, int], standing: dict[int, int]) -> bool:
-        """Whether from this day on everything stands as it would be computed."""
-        assert self.touched is not None
-        start = self._calendar.day_start(day)
-        if self.is_delta:
-            return start >= self.touched[1] + self._period_us
-        return start > self.touched[1] and anchors.get(day) == standing.get(day, NO_ANCHOR) != NO_ANCHOR
 
 
 class GroupRun:
@@ -230,7 +228,6 @@ class GroupRun:
         library: FactorLibrary,
         rules: Rules,
         calendar: Calendar,
-        late_us: int,
         run_id: int,
         result: TickResult,
     ) -> None:
@@ -238,7 +235,6 @@ class GroupRun:
         self._library = library
         self._rules = rules
         self._calendar = calendar
-        self._late_us = late_us
         self._run_id = run_id
         self._result = result
 
@@ -267,7 +263,7 @@ class GroupRun:
         while pending:
             stored, readings = self._load(pending, append=first_round)
             for run in pending:
-                run.advance(self._run_id, self._late_us, readings[run.point.id], stored[run.point.id])
+                run.advance(self._run_id, readings[run.point.id], stored[run.point.id])
             pending = [run for run in pending if not run.done]
             first_round = False
         self._write_consumption([(run.enterprise, changes) for run in runs for changes in run.changes])
@@ -284,30 +280,20 @@ class GroupRun:
         if not runs:
             return []
         bounds = self._books.day_bounds([run.point.id for run in runs])
-        # From the last anchor before the touched readings back to one that lies before its whole interval.
         arriving = [run for run in runs if run.touched is not None and not run.work.whole]
         ids = [run.point.id for run in arriving]
-        limits = [run.affected_us() for run in arriving]
-        anchors = self._anchors(ids, limits)
-        back = [i for i, run in enumerate(arriving) if not run.is_delta and anchors[i] != NO_ANCHOR]
-        earlier = self._anchors([ids[i] for i in back], [floor_interval(anchors[i]) for i in back])
-        for i, anchor in zip(back, earlier, strict=True):
-            anchors[i] = anchor
+        days = [self._calendar.day(run.touched[0]) for run in arriving if run.touched is not None]
+        anchors = self._books.anchors(ids, days) if ids else []
         by_id = dict(zip(ids, anchors, strict=True))
         result = []
         for run in runs:
-            days = [*bounds.get(run.point.id, ())]
+            span = [*bounds.get(run.point.id, ())]
             if run.touched is not None:
-                days += [self._calendar.day(us) for us in run.touched]
-            if days:
-                run.begin(by_id.get(run.point.id, NO_ANCHOR), min(days), max(days))
+                span += [self._calendar.day(us) for us in run.touched]
+            if span:
+                run.begin(by_id.get(run.point.id, NO_ANCHOR), min(span), max(span))
                 result.append(run)
         return result
-
-    def _anchors(self, ids: list[int], limits: list[int]) -> list[int]:
-        if not ids:
-            return []
-        return self._books.anchors(ids, limits, [self._calendar.day(us) + 1 for us in limits])
 
     def _load(self, runs: Sequence[_PointRun], append: bool) -> tuple[dict[int, Rows], dict[int, Rows]]:
         """Rows that stand and readings of each run's window; new readings are appended to their days first."""
@@ -381,10 +367,10 @@ class GroupRun:
         day = np.concatenate([before, new])
         if len(np.unique(day["at"])) == len(day):
             return  # every stamp once: neither a duplicate nor a conflict
-        for gateway, (duplicates, conflicts) in gateway_tallies(point, day).items():
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, day, self._calendar).items():
             tallies[gateway, point.id][0] += duplicates
             tallies[gateway, point.id][1] += conflicts
-        for gateway, (duplicates, conflicts) in gateway_tallies(point, before).items():
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, before, self._calendar).items():
             tallies[gateway, point.id][0] -= duplicates
             tallies[gateway, point.id][1] -= conflicts
 

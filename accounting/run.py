@@ -45,13 +45,11 @@ class Accountant:
         connection: psycopg.Connection[Any],
         library: FactorLibrary,
         rules: Rules,
-        late_us: int,
         shard: int = 0,
     ) -> None:
         self._connection = connection
         self._library = library
         self._rules = rules
-        self._late_us = late_us
         self._shard = shard
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
@@ -129,9 +127,7 @@ class Accountant:
     def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
         for group in groups(work.values()):
-            GroupRun(books, self._library, self._rules, self._calendar, self._late_us, run_id, result).do(
-                group
-            )
+            GroupRun(books, self._library, self._rules, self._calendar, run_id, result).do(group)
         books.end_run(moved)
 
     # -- what there is to do --------------------------------------------------------------------------
@@ -238,7 +234,7 @@ def _keep(
         connection.commit()
         stop.wait(1.0)
     connection.commit()
-    accountant = Accountant(connection, library, rules, settings.late_us)
+    accountant = Accountant(connection, library, rules)
     beaten = 0.0
     while not stop.is_set():
         if time.monotonic() - beaten >= 1.0:
@@ -263,4 +259,4 @@ def _keep(
 
 def rules_of(settings: AccountingSettings) -> Rules:
     """The rules that this process computes by."""
-    return Rules(look_ahead_us=settings.look_ahead_us)
+    return Rules(look_ahead_us=settings.look_ahead_us, late_us=settings.late_us)

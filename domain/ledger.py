@@ -29,8 +29,8 @@ LOGGED_READING = np.dtype(
     ]
 )
 
-# Consumption of a point in 10^exponent of its unit. anchor_us: the last good reading at or before the day's
-# start from which credibility can be judged again without anything earlier, or NO_ANCHOR.
+# Consumption of a point in 10^exponent of its unit. anchor_us: the stamp from which the day can be computed again
+# without any earlier reading (`accounting.channel` says what an anchor promises), or NO_ANCHOR.
 CONSUMPTION_ROW = np.dtype(
     [
         ("channel_id", "<i4"),

@@ -199,18 +199,15 @@ class Books:
         ).fetchall()
         return {id_: (first, last) for id_, first, last in rows if first is not None}
 
-    def anchors(
-        self, channel_ids: Sequence[int], at_most_us: Sequence[int], days: Sequence[int]
-    ) -> list[int]:
-        """For each channel the latest anchor at or before a stamp, looking back from a day; NO_ANCHOR if none."""
+    def anchors(self, channel_ids: Sequence[int], days: Sequence[int]) -> list[int]:
+        """For each channel the anchor of a day, or of the latest day before it that has one; else NO_ANCHOR."""
         rows = self._cursor.execute(
             """SELECT coalesce((SELECT anchor_us FROM consumption_days
-                                WHERE channel_id = want.id AND day <= want.day
-                                  AND anchor_us <= want.us AND anchor_us > %s
+                                WHERE channel_id = want.id AND day <= want.day AND anchor_us > %s
                                 ORDER BY day DESC LIMIT 1), %s)
-               FROM unnest(%s::integer[], %s::bigint[], %s::integer[]) WITH ORDINALITY AS want (id, us, day, place)
+               FROM unnest(%s::integer[], %s::integer[]) WITH ORDINALITY AS want (id, day, place)
                ORDER BY place""",
-            [NO_ANCHOR, NO_ANCHOR, list(channel_ids), list(at_most_us), list(days)],
+            [NO_ANCHOR, NO_ANCHOR, list(channel_ids), list(days)],
         ).fetchall()
         return [row[0] for row in rows]
 

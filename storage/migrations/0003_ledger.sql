@@ -57,8 +57,8 @@ CREATE TABLE gateway_tallies (
 -- Consumption of a point, a row a day, in 10^exponent of the point's unit.
 -- states: quality | flags << 2 of each interval (domain.reading.pack); amount 0 where quality is missing.
 -- run_ids: the run that wrote each interval; 0 where nothing was ever written.
--- anchor_us: the last good reading at or before the day's start from which credibility can be judged again
--- without anything earlier; the smallest bigint where none is known (binary rows of one size want no nulls).
+-- anchor_us: the stamp from which the day can be computed again without any earlier reading
+-- (accounting.channel says what an anchor promises); the smallest bigint where none is known (binary rows of one size want no nulls).
 CREATE TABLE consumption_days (
     channel_id    integer    NOT NULL,
     day           integer    NOT NULL,

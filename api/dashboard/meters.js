@@ -1,0 +1,96 @@
+// The health of an enterprise's meters: how old the last reading is, and how well the last day is known.
+
+import * as api from "./api.js";
+import { strip } from "./charts.js";
+import { h, fill, keyed, setAttribute, setState, setText } from "./dom.js";
+import * as decimal from "./decimal.js";
+import { age, exactText } from "./format.js";
+import { t } from "./i18n.js";
+import * as model from "./model.js";
+import { byId, flagChips, problemText, showProblem } from "./pieces.js";
+import { DAY, HOUR, QUARTER, floorQuarter, moment, momentText, stamp } from "./time.js";
+
+const AT_ONCE = 4; // channels asked for at a time, so that the rest of the page needn't wait behind a hundred meters
+const LATE = HOUR;
+
+/** The channels of the meters, as rows: {name, meter, title, unit, quantity, derived, ended}. */
+export function channelsOf(meters, now) {
+  return meters.flatMap((meter) => (meter.channels ?? []).map((channel) => {
+    const last = (channel.versions ?? [channel]).at(-1);
+    return {
+      name: `${meter.id}/${channel.id}`, title: meter.name ?? "", unit: last.unit, quantity: last.quantity,
+      ended: Boolean(last.valid_to) && moment(last.valid_to) <= now,
+    };
+  })).filter((channel, index, all) => all.findIndex((other) => other.name === channel.name) === index);
+}
+
+/** Asks for each channel's last day, to `end`, and its last reading; tells of each by `each(channel, health)`. */
+export async function fetchHealth(uscc, channels, end, now, signal, each) {
+  const waiting = [...channels];
+  const worker = async () => {
+    for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
+      try {
+        each(channel, await healthOf(uscc, channel.name, end, now, signal));
+      } catch (problem) {
+        if (problem.name === "AbortError") return;
+        each(channel, { problem });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+async function healthOf(uscc, channel, end, now, signal) {
+  const from = end - DAY;
+  const items = await api.list(api.enterprisePath(uscc, "consumption"),
+    { channel, from: stamp(from), to: stamp(end), granularity: "15m" }, signal);
+  const points = model.series(items, { granularity: "15m", end, now, field: "amount" });
+  // the last reading lies in or just after the newest known quarter-hour: a short range, however fast the meter
+  const until = model.knownUntil(points);
+  const readings = await api.list(api.enterprisePath(uscc, "readings"), {
+    channel, from: stamp(until === null ? from : until - QUARTER), to: stamp(Math.max(end, floorQuarter(now) + QUARTER)),
+  }, signal);
+  const last = readings.at(-1) ?? null;
+  return { points, last: last && { at: moment(last.at), value: last.value }, ...model.summary(points) };
+}
+
+export function healthState(channel, health, now) {
+  if (channel.ended) return "ended";
+  if (!health || health.problem) return "unknown";
+  if (!health.last || now - health.last.at > DAY) return "silent";
+  return now - health.last.at > LATE ? "stale" : "healthy";
+}
+
+export function showMeters(channels, healths, now) {
+  const panel = byId("meters");
+  if (!channels.length) return showProblem(panel, "empty", t("meters.empty"));
+  setState(panel, healths.size ? "ready" : "loading");
+  const states = channels.map((channel) => healthState(channel, healths.get(channel.name), now));
+  setText(byId("meters-summary"), t("meters.summary", {
+    healthy: states.filter((state) => state === "healthy").length, all: states.filter((state) => state !== "ended").length,
+  }));
+  keyed(byId("meters-rows"), channels, (channel) => channel.name, () =>
+    h("tr", {}, h("th", { scope: "row" }, h("span", { class: "code" }), h("span", { class: "what muted" })), h("td", { class: "last" }), h("td", { class: "day" })),
+  (row, channel) => {
+    const health = healths.get(channel.name);
+    const state = healthState(channel, health, now);
+    const [head, last, day] = row.children;
+    setAttribute(row, "data-health", state);
+    setText(head.children[0], channel.name);
+    setText(head.children[1], channel.title);
+    if (!health) return;
+    if (health.problem) {
+      fill(day, [health.problem.message], () => problemText(health.problem));
+      return;
+    }
+    const known = health.last !== null;
+    const words = known ? age(now - health.last.at) : t("meters.never");
+    fill(last, [state, words, health.last], () => [
+      h("span", { class: `state is-${state}` }, t(`meters.${state}`)), " ", h("span", { class: "age", title: known ? momentText(health.last.at) : null }, words),
+      known ? h("span", { class: "what muted figure" }, `${exactText(decimal.parse(health.last.value))} ${channel.unit ?? ""}`) : null]);
+    const counts = { ...health.counts, all: health.points.filter((point) => point.state !== "blank").length };
+    fill(day, [counts, health.points.map((point) => [point.state, point.quality]), health.flags, t("quality")], () => [
+      strip(health.points, t("meters.strip", counts)), h("span", { class: "chips" }, flagChips(health.flags))]);
+  });
+  return undefined;
+}

@@ -1,0 +1,73 @@
+// Small pieces that every part of the page shows in the same way.
+
+import * as decimal from "./decimal.js";
+import { h, setAttribute, setState, setText } from "./dom.js";
+import { mass, percent } from "./format.js";
+import { t } from "./i18n.js";
+
+export const byId = (id) => document.getElementById(id);
+
+/** A mass in an element: short for the eye, every digit in the title and in the value. */
+export function showMass(element, kg, options = {}) {
+  const { value, unit, exact } = mass(kg, options);
+  setText(element, unit ? `${value} ${unit}` : value);
+  setAttribute(element, "title", exact);
+  setAttribute(element, "data-exact", decimal.text(kg));
+}
+
+export function massPiece(kg, options = {}) {
+  const element = h("span", { class: "figure" });
+  showMass(element, kg, options);
+  return element;
+}
+
+const SHAPES = { measured: "●", interpolated: "◑", estimated: "◔", missing: "○" };
+
+/** Quality by shape, colour and words, with the coverage where it isn't whole. */
+export function qualityMark(quality, coverage = null, withWord = false) {
+  const part = coverage !== null && coverage < 1;
+  const words = `${t(`quality.${quality}`)}${part ? `, ${t("coverage.of", { coverage: percent(coverage) })}` : ""}`;
+  const shown = [withWord ? t(`quality.${quality}`) : null, part ? percent(coverage) : null].filter(Boolean).join(" · ");
+  return h("span", { class: `mark is-${quality}`, title: words },
+    h("span", { class: "shape", "aria-hidden": "true" }, SHAPES[quality] ?? "○"),
+    h("span", { class: "unseen" }, words), shown ? h("span", { "aria-hidden": "true" }, ` ${shown}`) : null);
+}
+
+export function flagChips(flags) {
+  return flags.map((flag) => h("span", { class: `chip flag is-${flag}` }, t(`flag.${flag}`)));
+}
+
+/** How far a factor is to be trusted: M and L stand out. */
+export function confidenceMark(confidence) {
+  if (!confidence) return null;
+  const known = ["H", "M", "L"].includes(confidence);
+  return h("span", { class: `confidence is-${confidence}`, title: known ? t(`confidence.${confidence}`) : confidence }, confidence);
+}
+
+/** A part of the page without its figures: "empty" with a sentence, or "error" with the problem's own words. */
+export function showProblem(panel, state, problem, retry = null) {
+  setState(panel, state);
+  const message = panel.querySelector(":scope > .message");
+  message.replaceChildren(...problemText(problem));
+  if (retry) message.append(h("button", { type: "button", onclick: retry }, t("retry")));
+}
+
+export function problemText(problem) {
+  if (typeof problem === "string") return [problem];
+  const title = problem.title ?? problem.message;
+  const parts = [h("strong", {}, problem.status ? `${problem.status} ${title}` : title)];
+  if (problem.detail && problem.detail !== title) parts.push(" ", problem.detail);
+  if (problem.faults?.length) parts.push(h("ul", {}, problem.faults.map((fault) => h("li", {}, fault))));
+  return parts;
+}
+
+/** A row of buttons of which one is pressed. */
+export function choices(element, options, chosen, choose) {
+  const key = JSON.stringify([options, chosen]);
+  if (element.drawnFrom === key) return;
+  element.drawnFrom = key;
+  const had = element.contains(document.activeElement) ? document.activeElement.dataset.value : null;
+  element.replaceChildren(...options.map(([value, label]) =>
+    h("button", { type: "button", "data-value": value, "aria-pressed": String(value === chosen), onclick: () => choose(value) }, label)));
+  if (had) element.querySelector(`[data-value="${CSS.escape(had)}"]`)?.focus();
+}

@@ -23,6 +23,7 @@ class RejectReason(StrEnum):
     NO_TIME_FOR_DELTA = (
         "no_time_for_delta"  # a bare number of a delta channel: a redelivery would count twice
     )
+    REFUSED_BY_DATABASE = "refused_by_database"  # alone, after the rest of its batch was taken
     DISCARDED = "discarded"  # was held; a person discarded it
 
 

@@ -127,8 +127,8 @@ def insert_events(conn: Connection, events: Sequence[GatewayEvent]) -> None:
     """Record what happened at gateways; of names without an id only the text is kept."""
     if not events:
         return
-    known = dict(
-        ((uscc, gateway), id_)
+    known = {
+        (uscc, gateway): id_
         for uscc, gateway, id_ in conn.execute(
             """SELECT uscc, gateway, id FROM gateways
                JOIN unnest(%s::text[], %s::text[]) AS wanted (uscc, gateway) USING (uscc, gateway)""",
@@ -137,13 +137,18 @@ def insert_events(conn: Connection, events: Sequence[GatewayEvent]) -> None:
                 [event.gateway[1] for event in events if event.gateway],
             ],
         )
-    )
+    }
     with conn.cursor() as cursor:
         cursor.executemany(
             """INSERT INTO gateway_events (happened_at, gateway_id, kind, detail)
                VALUES (to_timestamp(0) + %s * interval '1 microsecond', %s, %s, %s)""",
             [
-                (event.happened_us, known.get(event.gateway) if event.gateway else None, event.kind, event.detail)
+                (
+                    event.happened_us,
+                    known.get(event.gateway) if event.gateway else None,
+                    event.kind,
+                    event.detail,
+                )
                 for event in events
             ],
         )

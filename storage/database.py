@@ -22,6 +22,7 @@ BATCH_ORDER_LOCK = 0x4342_0003  # held from a batch's commit_no to its commit, s
 ENGINE_LOCK = 0x4342_0004  # with the shard as second key: one worker of accounting a shard
 RUN_ORDER_LOCK = 0x4342_0006  # held from a run's number to its commit, so that these agree in order
 FOLD_LOCK = 0x4342_0005  # one process folds batches into gateway_accounts
+RELEASE_LOCK = 0x4342_0007  # one process releases held readings
 
 POSTGRESQL_VERSION_MIN = 150_000
 

@@ -1,0 +1,1 @@
+"""From deliveries to committed readings: topics, payloads, stages, acknowledgement. See README.md."""

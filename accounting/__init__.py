@@ -1,0 +1,1 @@
+"""The guideline as computation: kernels, factors, methods, and the engine that keeps the ledger."""

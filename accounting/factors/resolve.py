@@ -1,0 +1,355 @@
+"""The emission factor of a source on a day: milligrams of CO2e a unit of consumption, exact, and why.
+
+Asked once a range of days: every answer says from which day until which it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from accounting.factors import electricity
+from accounting.factors.inputs import Inputs, Location, in_force, in_unit, range_fault
+from accounting.factors.kinds import formula_of
+from accounting.factors.tables import FactorTables
+from accounting.factors.value import fraction_text
+from accounting.methods.load import Methods
+from accounting.methods.method import Method, Place, Role
+from domain.errors import FactorNotFound
+from domain.interval import EPOCH_DATE, Calendar
+from domain.registry import Enterprise, Parameter, Source, SourceVersion, dated_value
+
+MG_PER_TONNE = 1_000_000_000
+DEFAULT_GRID = "province"
+CACHE_SIZE_MAX = 20_000  # answers; a city of a thousand enterprises over ten years has about as many
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFactor:
+    """What one unit of a source's consumption emits, on the local days [from_day, until_day).
+
+    mg_per_unit  mg CO2e a `unit`, exact, negative for deductions
+    description  JSON: formula, clause, edition, factors with value, unit, origin, reference …; equal factors
+                 have equal descriptions
+    """
+
+    mg_per_unit: Fraction
+    unit: str
+    gas: str
+    scope: int
+    boundaries: tuple[str, ...]
+    deduction: bool
+    provisional: bool
+    description: dict[str, Any] = field(hash=False)
+    from_day: int | None = None  # None: since ever
+    until_day: int | None = None  # None: open
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    from_day: int | None
+    until_day: int | None
+    factors: tuple[SourceFactor, ...]
+    refusal: str | None
+
+    def holds(self, day: int) -> bool:
+        return (self.from_day is None or self.from_day <= day) and (
+            self.until_day is None or day < self.until_day
+        )
+
+
+class FactorLibrary:
+    """The factor tables and methods of one set, and the factors of sources chosen from them."""
+
+    def __init__(self, tables: FactorTables, methods: Methods) -> None:
+        self.tables = tables
+        self.methods = methods
+        self.set_hash = tables.set_hash
+        self._grid_days = {(day - EPOCH_DATE).days for day in electricity.change_days(tables)}
+        self._heat_days = _days(each.validity.first for each in tables.heat) | _days(
+            (each.validity.last for each in tables.heat), after=True
+        )
+        self._answers: dict[Any, list[_Answer]] = {}
+        self._answers_size = 0
+
+    # --- factors
+
+    def source_factor(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
+    ) -> SourceFactor:
+        """The factor of the account on a local day; raises FactorNotFound, saying what is missing.
+
+        `boundaries` are those that the account's edition marks, so that one factor serves all of them. Where the
+        market has another edition by then, `source_factors` tells the boundaries apart.
+        """
+        return self._factors(enterprise, source, unit, day, calendar, split=False)[0]
+
+    def source_factors(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
+    ) -> tuple[SourceFactor, ...]:
+        """The factors on a local day, one for each edition in force, with disjoint boundaries.
+
+        Without an edition of its own an enterprise is counted by its industry's guideline for `account` and by
+        the market's of the date for `ets`. Raises FactorNotFound where none can be given.
+        """
+        return self._factors(enterprise, source, unit, day, calendar, split=True)
+
+    def _factors(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar, *, split: bool
+    ) -> tuple[SourceFactor, ...]:
+        key = (
+            enterprise.industry, enterprise.editions, enterprise.grid, enterprise.districts,
+            source.versions, source.parameters, unit, split,
+        )  # fmt: skip
+        answers = self._answers.get(key, [])
+        answer = next((each for each in answers if each.holds(day)), None)
+        if answer is None:
+            answer = self._answer(enterprise, source, unit, day, calendar, split)
+            if self._answers_size >= CACHE_SIZE_MAX:
+                self._answers, self._answers_size = {}, 0
+            self._answers.setdefault(key, []).append(answer)
+            self._answers_size += 1
+        if answer.refusal is not None:
+            raise FactorNotFound(answer.refusal)
+        return answer.factors
+
+    def _answer(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar, split: bool
+    ) -> _Answer:
+        version = dated_value(source.versions, day)
+        local = calendar.date(day)
+        editions = self._editions(enterprise, day, local)
+        from_day, until_day = self._range(enterprise, source, version, day)
+        if version is None:
+            return _Answer(from_day, until_day, (), f"source {source.code!r} has not begun on {local}")
+        refusals: list[str] = []
+        factors: list[SourceFactor] = []
+        for boundaries, method in self._methods_by_boundary(
+            enterprise.industry, version.method, editions, local, split
+        ):
+            location = Location(
+                dated_value(enterprise.grid, day) or DEFAULT_GRID,
+                dated_value(enterprise.districts, day),
+                local,
+            )
+            given = in_force(source.parameters, day)
+            inputs = Inputs(
+                self.tables, self.methods, method, version.fuel, version.material, given, location
+            )
+            try:
+                factors.append(self._factor(inputs, unit, boundaries, from_day, until_day))
+            except FactorNotFound as error:
+                refusals.append(f"{' and '.join(boundaries)} under {method.edition}: {error}")
+        if not factors:
+            why = "; ".join(refusals) or self._unknown_method(enterprise.industry, version.method, editions)
+            return _Answer(from_day, until_day, (), f"{enterprise.uscc} {source.code} on {local}: {why}")
+        if refusals:
+            factors[0].description["passed_over"] += refusals
+        return _Answer(from_day, until_day, tuple(factors), None)
+
+    def _editions(self, enterprise: Enterprise, day: int, local: date) -> dict[str, str]:
+        """The edition of each boundary on a day."""
+        own = dated_value(enterprise.editions, day)
+        if own is not None:
+            return {"account": own, "ets": own}
+        guideline = self.methods.own_edition(enterprise.industry)
+        return {
+            "account": guideline,
+            "ets": self.methods.market_edition(enterprise.industry, local) or guideline,
+        }
+
+    def _methods_by_boundary(
+        self, industry: str, code: str, editions: dict[str, str], local: date, split: bool
+    ) -> list[tuple[tuple[str, ...], Method]]:
+        """(boundaries, method) of each edition that has the source, the account's first."""
+        account = self.methods.by_edition.get((industry, editions["account"]), {}).get(code)
+        market = self.methods.by_edition.get((industry, editions["ets"]), {}).get(code)
+        result: list[tuple[tuple[str, ...], Method]] = []
+        if account is not None:
+            apart = split and editions["ets"] != editions["account"]
+            marked = [each for each in account.boundaries if account.counts_for(each, local)]
+            boundaries = tuple(each for each in marked if not (apart and each == "ets"))
+            if boundaries:
+                result.append((boundaries, account))
+            if not apart:
+                return result
+        if market is not None and market.counts_for("ets", local):
+            result.append((("ets",), market))
+        return result
+
+    def _unknown_method(self, industry: str, code: str, editions: dict[str, str]) -> str:
+        known = self.methods.by_edition.get((industry, editions["account"]), {})
+        return (
+            f"method {code!r} is none of {industry} under {editions['account']}; known are {', '.join(known)}"
+        )
+
+    def _range(
+        self, enterprise: Enterprise, source: Source, version: SourceVersion | None, day: int
+    ) -> tuple[int | None, int | None]:
+        """Days around `day` between which nothing changes that a factor depends on."""
+        histories: list[Sequence[Any]] = [
+            source.versions, source.parameters, enterprise.editions, enterprise.grid, enterprise.districts,
+        ]  # fmt: skip
+        days = {each.from_day for history in histories for each in history if each.from_day is not None}
+        places: set[Place] = set()
+        for (industry, code), methods in self.methods.by_edition.items():
+            if industry != enterprise.industry:
+                continue
+            edition = self.methods.editions[code]
+            if edition.role is Role.MARKET:
+                days |= _days([edition.data_years.first]) | _days([edition.data_years.last], after=True)
+            method = methods.get(version.method) if version is not None else None
+            if method is not None:
+                days |= _days([method.ets_until])
+                places |= {spec.place for spec in method.parameters.values()}
+        if Place.GRID in places:
+            days |= self._grid_days
+        if Place.HEAT in places:
+            days |= self._heat_days
+        before = [each for each in days if each <= day]
+        after = [each for each in days if each > day]
+        return max(before, default=None), min(after, default=None)
+
+    def _factor(
+        self,
+        inputs: Inputs,
+        unit: str,
+        boundaries: tuple[str, ...],
+        from_day: int | None,
+        until_day: int | None,
+    ) -> SourceFactor:
+        method = inputs.method
+        tonnes, amount_unit = formula_of(method.kind, method.code)(inputs)
+        if inputs.missing:
+            raise FactorNotFound("; ".join(dict.fromkeys(inputs.missing)))
+        amount = inputs.convert(unit, amount_unit)
+        sign = -1 if method.deduction else 1
+        mg_per_unit = sign * tonnes * amount * MG_PER_TONNE
+        provisional = any(value.provisional for value in inputs.used)
+        description = {
+            "industry": method.industry,
+            "edition": method.edition,
+            "document": self.methods.editions[method.edition].document,
+            "method": method.code,
+            "name": method.name,
+            "kind": method.kind,
+            "formula": method.formula,
+            "clause": method.clause,
+            "confidence": method.confidence,
+            "fuel": inputs.fuel,
+            "material": inputs.material,
+            "gas": method.gases[0],
+            "scope": method.scope,
+            "boundaries": list(boundaries),
+            "deduction": method.deduction,
+            "unit": unit,
+            "amount_unit": amount_unit,
+            "amount_per_unit": fraction_text(amount),
+            "tco2e_per_amount": fraction_text(sign * tonnes),
+            "mg_per_unit": fraction_text(mg_per_unit),
+            "provisional": provisional,
+            "factors": [value.description() for value in inputs.used],
+            "passed_over": list(inputs.passed_over),
+        }
+        return SourceFactor(
+            mg_per_unit, unit, method.gases[0], method.scope, boundaries, method.deduction, provisional, description,
+            from_day, until_day,
+        )  # fmt: skip
+
+    # --- what a registry document may say
+
+    def edition_fault(self, industry: str, edition: str | None) -> str | None:
+        """Why an enterprise can't have this industry and edition (None: the default), or None."""
+        return self.methods.edition_fault(industry, edition)
+
+    def grid_fault(self, basis: str) -> str | None:
+        """Why an enterprise's `grid` names no electricity factor, or None."""
+        return electricity.basis_fault(self.tables, basis)
+
+    def method_fault(
+        self,
+        industry: str,
+        edition: str | None,
+        method: str,
+        fuel: str | None,
+        material: str | None,
+        parameters: Iterable[Parameter],
+        unit: str,
+    ) -> str | None:
+        """What is wrong with a source of an enterprise, all in one text, or None.
+
+        unit        of the source's sum
+        parameters  all that are registered, whatever their dates: a required one must be among them
+
+        Without an edition the industry's guideline decides; a source that only the market's editions know passes
+        where one of them can count it.
+        """
+        fault = self.edition_fault(industry, edition)
+        if fault:
+            return fault
+        parameters = list(parameters)
+        own = edition or self.methods.own_edition(industry)
+        listed = self.methods.by_edition[industry, own]
+        if method in listed:
+            known = [listed[method]]
+        else:
+            known = self.methods.market_methods(industry, method) if edition is None else []
+        if not known:
+            return f"method {method!r} is none of {industry} under {own}; known are {', '.join(listed)}"
+        faults: list[str] = []
+        for each in known:
+            found = self._faults(each, fuel, material, parameters, unit)
+            if not found:
+                return None
+            faults = faults or found
+        return "; ".join(faults)
+
+    def _faults(
+        self, method: Method, fuel: str | None, material: str | None, parameters: list[Parameter], unit: str
+    ) -> list[str]:
+        takes_fuel = any(spec.place is Place.FUEL for spec in method.parameters.values())
+        faults: list[str] = []
+        if fuel is not None and not takes_fuel and "alternative" not in method.kind:
+            faults.append(f"fuel {fuel!r}: {method.code} takes no fuel")
+        if material is not None and (takes_fuel or method.kind == "energy"):
+            faults.append(f"material {material!r}: {method.code} takes no material")
+        for parameter in parameters:
+            spec = method.parameters.get(parameter.name)
+            if spec is None:
+                known = ", ".join(method.parameters)
+                faults.append(f"parameter {parameter.name!r} is none of {method.code}; known are {known}")
+                continue
+            try:
+                value, base = in_unit(parameter, spec, self.methods.parameter_units)
+                fault = range_fault(parameter.name, value, base)
+            except FactorNotFound as error:
+                fault = f"parameter {error}"
+            if fault:
+                faults.append(fault)
+        location = Location(DEFAULT_GRID, None, None)
+        inputs = Inputs(
+            self.tables, self.methods, method, fuel, material, in_force(parameters, None), location
+        )
+        if (
+            method.fuels
+            and fuel is not None
+            and fuel not in method.fuels
+            and fuel in self.tables.fuel_classes
+        ):
+            faults.append(f"fuel {fuel!r} is none of {method.code}; known are {', '.join(method.fuels)}")
+        try:
+            if not faults:
+                self._factor(inputs, unit, ("account",), None, None)
+            else:
+                formula_of(method.kind, method.code)
+        except FactorNotFound as error:
+            faults.append(str(error))
+        return faults
+
+
+def _days(days: Iterable[date | None], *, after: bool = False) -> set[int]:
+    """Day numbers of dates, or of the days after them; open ends are none."""
+    return {(day - EPOCH_DATE).days + after for day in days if day is not None}

@@ -93,17 +93,29 @@ class _ObjectReceipt:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch writes. `rows` (READING_DTYPE) have local numbers of gateways, see `gateways`, and no batch yet."""
+    """What a batch writes. `rows` (READING_DTYPE) have no gateway and no batch yet.
+
+    gateways      those with rows, by their local number
+    row_*         of each row: local number of its gateway, its delivery, its place in the payload
+    """
 
     rows: npt.NDArray[np.void]
+    row_gateways: npt.NDArray[np.int32]
+    row_deliveries: npt.NDArray[np.int64]
+    row_positions: npt.NDArray[np.int64]
     gateways: list[GatewayRoute]
     stored: npt.NDArray[np.int64]  # by local number of the gateway
     holds: list[Hold]
     rejections: list[Rejection]
     receipts: list[tuple[Chunk, list[Receipt]]]
-    row_deliveries: npt.NDArray[np.int64]
-    row_positions: npt.NDArray[np.int64]
-    refused_deliveries: int = 0  # deliveries of registered gateways with readings that can't be read
+
+    def names(self) -> set[tuple[str, str]]:
+        """(uscc, gateway) of all whose accounts change."""
+        return {
+            *(gateway.names for gateway in self.gateways),
+            *(hold.gateway.names for hold in self.holds),
+            *(rejection.gateway.names for rejection in self.rejections if rejection.gateway is not None),
+        }
 
     def deltas(self) -> dict[tuple[str, str], Delta]:
         """What the batch adds to the accounts, by (uscc, gateway)."""
@@ -449,7 +461,6 @@ class Batch:
         stored = np.ones(size, np.bool_)
         if size:
             rows["channel_id"] = directory.ids[points]
-            rows["gateway_id"] = gateways
             ahead_us = min(chunk.received_us for chunk in self.chunks) + self.clock.ahead_us
             doubtful = (
                 (ats < directory.lowest[points])
@@ -461,21 +472,23 @@ class Batch:
                 stored[row] = self._judge(row, rows[row], int(deliveries[row]), int(positions[row]), now_us)
         return Outcome(
             rows[stored],
+            gateways[stored],
+            deliveries[stored],
+            positions[stored],
             self._gateway_list,
             np.bincount(gateways[stored], minlength=len(self._gateway_list)),
             self._holds,
             self._rejections,
-            [(chunk, receipts) for chunk, receipts in self._receipts_by_chunk()],
-            deliveries[stored],
-            positions[stored],
-            len(
-                {
-                    rejection.delivery
-                    for rejection in self._rejections
-                    if rejection.gateway is not None and rejection.gateway.refused is None
-                }
-            ),
+            list(self._receipts_by_chunk()),
         )
+
+    def again(self, routes: Routes) -> Batch:
+        """The same deliveries under another version of the registry."""
+        batch = Batch(routes, self.clock)
+        for chunk in self.chunks:
+            chunk.codes.clear()
+            batch.add(chunk)
+        return batch
 
     def _judge(self, row: int, values: np.void, delivery: int, position: int, now_us: int) -> bool:
         """Whether a doubtful row is stored; else it is held or rejected here."""

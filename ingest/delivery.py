@@ -42,12 +42,8 @@ class Receipt:
 class Source(Protocol):
     """Where deliveries come from and their acknowledgement goes to: a connection, a broker, a request."""
 
-    def acknowledge(self, chunk: Chunk) -> None:
-        """All of a chunk is committed. Called once, chunks of a source in the order of their submission."""
-        ...
-
-    def receipts(self, receipts: Sequence[Receipt], committed_us: int) -> None:
-        """Receipts for this source's objects in the committed batch, after their acknowledgement."""
+    def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
+        """These chunks are committed: acknowledge them. Each once, in the order of their submission."""
         ...
 
 

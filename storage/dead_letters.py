@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storage.binary_copy import POSTGRES_EPOCH_US
 from storage.database import Connection
@@ -126,15 +127,12 @@ def select(
         + (" FOR UPDATE OF dead_letters" if for_update else ""),
         [after_id, *values, limit],
     )
-    return [
-        Letter(
-            *row[:12],
-            positions=None if row[12] is None else tuple(row[12]),
-            readings=row[13],
-            replayed_us=row[14],
-        )
-        for row in rows
-    ]
+    return [_letter(row) for row in rows]
+
+
+def _letter(row: tuple[Any, ...]) -> Letter:
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row]
+    return Letter(*values)
 
 
 def count(conn: Connection, wanted: LetterFilter) -> int:

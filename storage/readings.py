@@ -1,12 +1,12 @@
-"""The log of readings: whole columns in by one binary COPY, batches in the order of their commits out.
+"""The log of readings and its batches, as they are written; `storage.ledger` reads them.
 
-A batch becomes visible whole, and in the order of its `commit_no`: `order_batches` takes the lock that makes it
+A batch becomes visible whole, and in the order of its `commit_no`: `insert_batch` takes the lock that makes it
 so, as the last thing before the commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from storage.binary_copy import Column, copy_in, copy_out
+from storage.binary_copy import Column, copy_in
 from storage.database import BATCH_ORDER_LOCK, Connection
 
 _COLUMNS = (
@@ -62,25 +62,14 @@ class Delta:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRow:
-    """A committed batch as its readers need it."""
+def open_batch(conn: Connection) -> tuple[int, int]:
+    """(id of a new batch, version of the registry that it is to be judged by).
 
-    commit_no: int
-    id: int
-    committed_us: int
-    cause: str
-    by_whom: str | None
-    registry_version: int
-    rows: int
-    min_measured_us: int | None
-    max_measured_us: int | None
-
-
-def next_batch_id(conn: Connection) -> int:
-    row = conn.execute("SELECT nextval('batch_ids')").fetchone()
+    The registry stays at that version until the caller's transaction ends.
+    """
+    row = conn.execute("SELECT nextval('batch_ids'), version FROM registry_state FOR SHARE").fetchone()
     assert row is not None
-    return int(row[0])
+    return int(row[0]), int(row[1])
 
 
 def copy_rows(conn: Connection, rows: npt.NDArray[Any]) -> None:
@@ -118,8 +107,10 @@ def insert_batch(
     registry_version: int,
     measured_us: npt.NDArray[np.int64],
     deltas: Mapping[int, Delta],
-) -> int:
-    """The batch row, last statement of its transaction: the caller commits next. Returns committed_at [µs].
+) -> tuple[int, str]:
+    """The batch row, last statement of its transaction: the caller commits next.
+
+    Returns committed_at [µs] and the transaction's id, by which `was_committed` can ask.
 
     measured_us  stamps of the batch's rows in the log
     deltas       by gateways.id
@@ -132,7 +123,7 @@ def insert_batch(
             INSERT INTO batches (commit_no, id, committed_at, cause, by_whom, registry_version, rows,
                                  min_measured_us, max_measured_us, gateway_ids, received, stored, held, rejected)
             VALUES (nextval('batch_commits'), %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-            RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint
+            RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, pg_current_xact_id()::text
             """,
             [
                 batch_id,
@@ -151,51 +142,19 @@ def insert_batch(
         )
         row = cursor.fetchone()
     assert row is not None
-    return int(row[0])
+    return int(row[0]), str(row[1])
 
 
-def batch_exists(conn: Connection, batch_id: int) -> bool:
+def was_committed(conn: Connection, batch_id: int, transaction: str) -> bool | None:
+    """Whether a batch whose COMMIT had no answer is there; None while its transaction is still going on."""
+    try:
+        state = conn.execute("SELECT pg_xact_status(%s::xid8)", [transaction]).fetchone()
+    except psycopg.Error:
+        conn.rollback()  # a crashed server may not know that number any more: then it isn't going on
+    else:
+        if state == ("in progress",):
+            return None
+    # The number may have been given again after a crash; the batch's id, from a sequence, never is.
     row = conn.execute("SELECT EXISTS (SELECT FROM batches WHERE id = %s)", [batch_id]).fetchone()
     assert row is not None
     return bool(row[0])
-
-
-def batches_after(conn: Connection, commit_no: int, limit: int = 1000) -> list[BatchRow]:
-    """Batches committed after `commit_no`, in order; who has read up to one has missed none before it."""
-    return [
-        BatchRow(*row)
-        for row in conn.execute(
-            """
-            SELECT commit_no, id, (extract(epoch FROM committed_at) * 1000000)::bigint, cause, by_whom,
-                   registry_version, rows, min_measured_us, max_measured_us
-            FROM batches WHERE commit_no > %s ORDER BY commit_no LIMIT %s
-            """,
-            [commit_no, limit],
-        )
-    ]
-
-
-def readings_of(conn: Connection, batches: Sequence[BatchRow]) -> npt.NDArray[Any]:
-    """All rows of these batches (READING_DTYPE), in no order.
-
-    The stamps bound the partitions that are looked into; within one, a BRIN on batch_id finds the batch.
-    """
-    filled = [batch for batch in batches if batch.rows]
-    if not filled:
-        return np.empty(0, READING_DTYPE)
-    query = f"""
-        SELECT {", ".join(name for name, _ in _COLUMNS)} FROM readings
-        WHERE batch_id = ANY(%s) AND batch_id BETWEEN %s AND %s
-          AND measured_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond'
-                              AND to_timestamp(0) + %s * interval '1 microsecond'
-    """
-    ids = [batch.id for batch in filled]
-    lowest = min(batch.min_measured_us for batch in filled if batch.min_measured_us is not None)
-    highest = max(batch.max_measured_us for batch in filled if batch.max_measured_us is not None)
-    with conn.cursor() as cursor:
-        return copy_out(
-            cursor,
-            query,
-            [(name, type_, 0) for name, type_ in _COLUMNS],
-            [ids, min(ids), max(ids), lowest, highest],
-        ).astype(READING_DTYPE)

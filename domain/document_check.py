@@ -7,15 +7,16 @@ document, or the registered thing. Fields that couldn't be read are left alone: 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from domain.channel_check import EXPONENT_MIN, Merged, check_channel
 from domain.derived_function import function_faults
-from domain.document_fields import FAULTY, GRIDS, suggestion
+from domain.document_fields import FAULTY, suggestion
 from domain.errors import Fault
 from domain.industry import INDUSTRIES
-from domain.registry_items import DERIVED_RESOLUTION, ItemKey, fraction, terms
+from domain.registry import Parameter
+from domain.registry_items import DERIVED_RESOLUTION, ItemKey, fraction, parameter, terms
 from domain.unit import UNITS, Form, NotConvertible, conversion, decimal_exponent, quantity_fault
 
 
@@ -23,28 +24,44 @@ class Catalogue(Protocol):
     """What accounting's data knows and a document is checked against."""
 
     def source_codes(self, industry: str) -> Collection[str]:
-        """The sources of an industry's guideline, of all its editions; empty: not checked."""
+        """The sources of an industry, of all its editions; empty: not checked."""
         ...
 
-    def area_codes(self) -> Collection[str]:
-        """The areas of the grid factors; empty: not checked."""
+    def parameter_units(self, industry: str, method: str) -> Mapping[str, Sequence[str]] | None:
+        """The parameters of a source with the units of each, the assumed one first; None: not checked."""
         ...
 
-    def parameter_units(self, industry: str, source: str) -> Mapping[str, Collection[str]] | None:
-        """The parameters of a source with the units that each may be given in; None: not checked."""
+    def grid_fault(self, basis: str) -> str | None:
+        """Why an enterprise's `grid` names no electricity factor, or None."""
+        ...
+
+    def method_fault(
+        self,
+        industry: str,
+        edition: str | None,
+        method: str,
+        fuel: str | None,
+        material: str | None,
+        parameters: Iterable[Parameter],
+        unit: str,
+    ) -> str | None:
+        """Why a source's sum in `unit` can't be accounted under an edition (None: the default), or None."""
         ...
 
 
 class Unchecked:
-    """A catalogue that knows nothing: sources, areas and parameters pass by their form."""
+    """A catalogue that knows nothing: sources, grids and parameters pass by their form."""
 
-    def source_codes(self, industry: str) -> Collection[str]:  # noqa: ARG002
+    def source_codes(self, _industry: str) -> Collection[str]:
         return ()
 
-    def area_codes(self) -> Collection[str]:
-        return ()
+    def parameter_units(self, _industry: str, _method: str) -> Mapping[str, Sequence[str]] | None:
+        return None
 
-    def parameter_units(self, industry: str, source: str) -> Mapping[str, Collection[str]] | None:  # noqa: ARG002
+    def grid_fault(self, _basis: str) -> str | None:
+        return None
+
+    def method_fault(self, *_source: object) -> str | None:
         return None
 
 
@@ -124,6 +141,7 @@ class _Enterprise:
             self.by_kind[item.kind][item.key] = each
         self.industry: str | None = self.by_kind["enterprise"][()].get("industry")
         self.units: dict[str, str | None] = {}  # of points by name; None: its unit can't be said
+        self.faulty_parameters: set[str] = set()  # sources with a parameter that has a fault
 
     def fault(self, place: str, message: str) -> None:
         self.faults.append(Fault(place, message))
@@ -141,10 +159,10 @@ class _Enterprise:
         measured = dict(self.units)
         for key, each in self.by_kind["derived"].items():
             self.check_derived("/".join(key), each, measured)
-        for each in self.by_kind["source"].values():
-            self.check_source(each)
         for (source, name, _), each in self.by_kind["parameter"].items():
             self.check_parameter(source, name, each)
+        for (source, begins), each in self.by_kind["source"].items():
+            self.check_source(source, begins, each)
         for each in self.by_kind["product"].values():
             self.check_product(each)
 
@@ -152,7 +170,7 @@ class _Enterprise:
 
     def check_enterprise(self, each: Merged) -> None:
         if self.industry is not None:
-            fitting = INDUSTRIES[self.industry].editions
+            fitting = self.fitting_editions()
             for code, place in self.codes(each, "edition"):
                 if code not in fitting:
                     self.fault(
@@ -161,10 +179,12 @@ class _Enterprise:
         for code, place in self.codes(each, "park"):
             if code not in self.parks:
                 self.fault(place, f"{code!r} is no registered park{suggestion(code, self.parks)}")
-        areas = self.catalogue.area_codes()
         for code, place in self.codes(each, "grid"):
-            if areas and code not in GRIDS and code not in areas:
-                self.fault(place, f"{code!r} is no area of the grid factors{suggestion(code, areas)}")
+            if misfit := self.catalogue.grid_fault(code):
+                self.fault(place, misfit)
+
+    def fitting_editions(self) -> tuple[str, ...]:
+        return INDUSTRIES[self.industry].editions if self.industry is not None else ()
 
     def codes(self, each: Merged, name: str) -> list[tuple[str, str]]:
         """The codes of a dated membership, each with its place."""
@@ -211,45 +231,78 @@ class _Enterprise:
 
     # Sources and products
 
-    def check_sum(self, each: Merged, target: str | None = None) -> None:
-        """The parts of a sum are known, and add up in the unit of the first (and convert to `target`)."""
+    def check_sum(self, each: Merged, target: str | None = None) -> str | None:
+        """The parts of a sum are known, and add up in the unit of the first (and convert to `target`).
+
+        The unit of the sum, or None where that can't be said.
+        """
         place = each.at("expression")
-        first: str | None = None
+        unit_of_sum: str | None = None
+        is_clear = True
         for term in terms(each.get("expression") or ""):
             if term.point not in self.units:
                 hint = suggestion(term.point, self.units)
                 self.fault(place, f"{term.point!r} is no channel of this enterprise{hint}")
+                is_clear = False
                 continue
             unit = self.units[term.point]
+            message = None
             if unit is None:
-                continue
-            if UNITS[unit].form is Form.MEAN:
-                self.fault(place, f"{term.point} is in {unit}, which has means only and can't be summed")
-                continue
-            first = first or unit
-            try:
-                scale = conversion(unit, first)
-                if target is not None:
-                    conversion(unit, target)
-                decimal_exponent(scale)
-            except NotConvertible as error:
-                self.fault(place, f"{term.point}: {error}")
-            except ValueError:
-                self.fault(
-                    place,
-                    f"{term.point}: {unit} is no finite decimal of {first}, the unit of the first part; "
-                    f"let a part in {unit} stand first",
-                )
+                is_clear = False
+            elif UNITS[unit].form is Form.MEAN:
+                message = f"{term.point} is in {unit}, which has means only and can't be summed"
+            else:
+                unit_of_sum = unit_of_sum or unit
+                message = _misfit_in_sum(term.point, unit, unit_of_sum, target)
+            if message is not None:
+                self.fault(place, message)
+                is_clear = False
+        return unit_of_sum if is_clear else None
 
-    def check_source(self, each: Merged) -> None:
-        self.check_sum(each)
-        method = each.get("method")
-        codes = self.catalogue.source_codes(self.industry) if self.industry else ()
-        if method is not None and codes and method not in codes:
+    def check_source(self, code: str, begins: str, each: Merged) -> None:
+        unit, method = self.check_sum(each), each.get("method")
+        if self.industry is None or method is None:
+            return
+        codes = self.catalogue.source_codes(self.industry)
+        if codes and method not in codes:
             hint = suggestion(method, sorted(codes))
             self.fault(each.at("method"), f"{method!r} is no source of {self.industry}{hint}")
+        elif unit is not None and FAULTY not in each.spec.values() and code not in self.faulty_parameters:
+            parameters = [
+                parameter(key, found.spec)
+                for key, found in self.by_kind["parameter"].items()
+                if key[0] == code and "value" in found.spec
+            ]
+            misfits = [
+                self.catalogue.method_fault(
+                    self.industry, edition, method, each.get("fuel"), each.get("material"), parameters, unit
+                )
+                for edition in self.editions(code, begins)
+            ]
+            # Accounted under one of the editions that hold meanwhile, it is of use.
+            if misfits and all(misfits):
+                self.fault(each.place, str(misfits[0]))
+
+    def editions(self, code: str, begins: str) -> list[str | None]:
+        """The editions that hold while a version of a source does; None stands for the industry's own."""
+        later = [key[1] for key in self.by_kind["source"] if key[0] == code and key[1] > begins]
+        ends = min(later, default="9999")
+        result: list[str | None] = []
+        since, edition = "", None
+        for entry in [*(self.by_kind["enterprise"][()].get("edition") or ()), {"from": "9999", "code": None}]:
+            until = entry.get("from", "")
+            if since < ends and begins < until and (edition is None or edition in self.fitting_editions()):
+                result.append(edition)
+            since, edition = until, entry["code"]
+        return result
 
     def check_parameter(self, source: str, name: str, each: Merged) -> None:
+        before = len(self.faults)
+        self.check_parameter_value(source, name, each)
+        if len(self.faults) > before or FAULTY in each.spec.values():
+            self.faulty_parameters.add(source)
+
+    def check_parameter_value(self, source: str, name: str, each: Merged) -> None:
         versions = [found for (code, _), found in self.by_kind["source"].items() if code == source]
         if not versions:
             self.fault(each.place, f"belongs to {source!r}, which has no method and expression yet")
@@ -260,31 +313,31 @@ class _Enterprise:
             hint = suggestion(name, sorted(known))
             self.fault(each.at("name"), f"{name!r} is no parameter of this source{hint}")
             return
-        units = known[name] if known is not None else set()
+        units = list(known[name]) if known is not None else []
         if unit is not None and units and unit not in units:
-            self.fault(
-                each.at("unit"), f"{unit!r} is no unit of {name}, which is in {' or '.join(sorted(units))}"
-            )
+            self.fault(each.at("unit"), f"{unit!r} is no unit of {name}, which is in {' or '.join(units)}")
         if value is None:
             return
+        most = {"fraction": 1, "percent": 100}.get(unit or (units[0] if units else ""))
         if fraction(value) < 0:
             self.fault(each.at("value"), f"{name} ({value}) must not be negative")
         elif name == "ncv" and fraction(value) == 0:
             self.fault(each.at("value"), f"{name} ({value}) must be above 0")
-        elif "fraction" in (unit, *(units if len(units) == 1 else ())) and fraction(value) > 1:
-            self.fault(each.at("value"), f"{name} ({value}) must be within 0 and 1")
+        elif most is not None and fraction(value) > most:
+            self.fault(each.at("value"), f"{name} ({value}) must be within 0 and {most}")
 
-    def parameters(self, versions: list[Merged]) -> dict[str, set[str]] | None:
+    def parameters(self, versions: list[Merged]) -> dict[str, dict[str, None]] | None:
         """The parameters, with their units, of all methods that a source has had; None: not checked."""
-        result: defaultdict[str, set[str]] = defaultdict(set)
-        for method in {found.get("method") for found in versions}:
+        result: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for each in versions:
+            method = each.get("method")
             known = (
                 self.catalogue.parameter_units(self.industry, method) if self.industry and method else None
             )
             if known is None:
                 return None
             for name, units in known.items():
-                result[name] |= set(units)
+                result[name].update(dict.fromkeys(units))
         return dict(result)
 
     def check_product(self, each: Merged) -> None:
@@ -293,3 +346,20 @@ class _Enterprise:
             self.fault(each.at("unit"), f"{unit} is no amount, such as t, in which a product is counted")
             unit = None
         self.check_sum(each, unit)
+
+
+def _misfit_in_sum(point: str, unit: str, unit_of_sum: str, target: str | None) -> str | None:
+    try:
+        scale = conversion(unit, unit_of_sum)
+        if target is not None:
+            conversion(unit, target)
+    except NotConvertible as error:
+        return f"{point}: {error}"
+    try:
+        decimal_exponent(scale)
+    except ValueError:
+        return (
+            f"{point}: {unit} is no finite decimal of {unit_of_sum}, the unit of the first part; "
+            f"let a part in {unit} stand first"
+        )
+    return None

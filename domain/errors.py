@@ -50,11 +50,11 @@ class DecodeError(CarbonmeterError):
         self.detail = detail
 
 
-class Unavailable(CarbonmeterError):
+class Unavailable(CarbonmeterError):  # noqa: N818 (named by what to do next)
     """Something we depend on is away: keep what we have and try again."""
 
 
-class Refused(CarbonmeterError):
+class Refused(CarbonmeterError):  # noqa: N818 (named by what to do next)
     """The request or the environment is not acceptable; the text says what to do."""
 
 
@@ -62,7 +62,7 @@ class SettingsError(Refused):
     """Stop at start: the settings are wrong. Carries every fault."""
 
 
-class FactorNotFound(CarbonmeterError):
+class FactorNotFound(CarbonmeterError):  # noqa: N818 (named by what to do next)
     """No factor is in force for what was asked."""
 
 

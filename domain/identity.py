@@ -37,5 +37,8 @@ def uscc_fault(uscc: str) -> str | None:
     )
     expected = {10: "X", 11: "0"}.get(11 - total % 11, str(11 - total % 11))
     if organisation[8] != expected:
-        return f"{uscc!r} has check digit {organisation[8]!r} of the organisation code at position 17, expected {expected!r}"
+        return (
+            f"{uscc!r} has check digit {organisation[8]!r} of the organisation code at position 17, "
+            f"expected {expected!r}"
+        )
     return None

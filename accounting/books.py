@@ -48,7 +48,12 @@ class Books(Protocol):
     def replace_ledger(self, groups: Sequence[tuple[Entity, Rows]]) -> None: ...
 
     def keep_ledger(
-        self, run_id: int, source_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
+        self,
+        run_id: int,
+        source_ids: Sequence[int],
+        days: Sequence[int],
+        series: Sequence[int],
+        indexes: Sequence[int],
     ) -> None: ...
 
     def sum_months(

@@ -23,9 +23,9 @@ from accounting.channel import READING_DTYPE, ChannelIntervals, Rules, channel_i
 from accounting.derived import derived_intervals
 from accounting.entries import Changes, consumption_changes, dense_days, late_intervals, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
-from accounting.sources import source_stretches
+from accounting.sources import SourceStretch, source_stretches
 from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval
-from domain.ledger import CONSUMPTION_ROW, NO_ANCHOR, Chunk, Entity
+from domain.ledger import ACCOUNT_SERIES, NO_ANCHOR, Chunk, Entity
 from domain.registry import Enterprise, Point, Source
 
 log = logging.getLogger(__name__)
@@ -379,8 +379,9 @@ class GroupRun:
             return
         rows = np.concatenate([change.rows for _, change in changes])
         owners = np.concatenate([np.full(len(change.rows), enterprise.id) for enterprise, change in changes])
+        places, indexes = _superseded([change for _, change in changes])
         self._books.keep_consumption(
-            self._run_id, *_superseded(rows["channel_id"], [change for _, change in changes])
+            self._run_id, rows["channel_id"][places].tolist(), rows["day"][places].tolist(), indexes.tolist()
         )
         self._books.replace_consumption(rows, owners)
 
@@ -500,18 +501,24 @@ class GroupRun:
         written: list[tuple[Entity, Changes]] = []
         for enterprise, source, first_day, end_day, cause in jobs:
             dense = {
-                point.id: dense_days(_days(by_point[point.id], first_day, end_day), first_day, end_day)
+                point.id: dense_days(by_point[point.id], first_day, end_day)
                 for point in _points_of(enterprise, source)
             }
             for stretch in source_stretches(
                 enterprise, source, first_day, end_day, dense, self._library, self._calendar
             ):
                 days = len(stretch.mg)
+                standing_here = _days(
+                    by_source[source.id], stretch.series, stretch.first_day, stretch.first_day + days
+                )
+                if stretch.factor is None and not len(standing_here):
+                    continue
                 factor_id = 0 if stretch.factor is None else self._factor_id(stretch.factor)
                 changes = ledger_changes(
                     source.id,
+                    stretch.series,
                     stretch.exponent,
-                    _days(by_source[source.id], stretch.first_day, stretch.first_day + days),
+                    standing_here,
                     stretch.first_day,
                     stretch.consumption,
                     stretch.mg,
@@ -521,7 +528,7 @@ class GroupRun:
                     self._run_id,
                 )
                 if len(changes.rows):
-                    written.append((_entity(enterprise, stretch.factor, stretch.unit), changes))
+                    written.append((_entity(enterprise, stretch), changes))
         self._write_ledger(written)
 
     def _write_ledger(self, written: Sequence[tuple[Entity, Changes]]) -> None:
@@ -529,7 +536,14 @@ class GroupRun:
             return
         all_changes = [changes for _, changes in written]
         rows = np.concatenate([changes.rows for changes in all_changes])
-        self._books.keep_ledger(self._run_id, *_superseded(rows["source_id"], all_changes))
+        places, indexes = _superseded(all_changes)
+        self._books.keep_ledger(
+            self._run_id,
+            rows["source_id"][places].tolist(),
+            rows["day"][places].tolist(),
+            rows["series"][places].tolist(),
+            indexes.tolist(),
+        )
         self._books.replace_ledger([(entity, changes.rows) for entity, changes in written])
         months = sorted(
             {
@@ -560,10 +574,12 @@ class GroupRun:
         )
 
 
-def _entity(enterprise: Enterprise, factor: SourceFactor | None, unit: str) -> Entity:
-    if factor is None:
-        return Entity(enterprise.id, "CO2", 0, (), unit)
-    return Entity(enterprise.id, factor.gas, factor.scope, factor.boundaries, unit)
+def _entity(enterprise: Enterprise, stretch: SourceStretch) -> Entity:
+    factor = stretch.factor
+    if factor is None:  # entries that stood until now and have become missing
+        boundaries = ("account", "ets") if stretch.series == ACCOUNT_SERIES else ("ets",)
+        return Entity(enterprise.id, "CO2", 0, boundaries, stretch.unit)
+    return Entity(enterprise.id, factor.gas, factor.scope, factor.boundaries, stretch.unit)
 
 
 def _points_of(enterprise: Enterprise, source: Source) -> list[Point]:
@@ -593,29 +609,22 @@ def _stretches(days: npt.NDArray[Any]) -> list[tuple[int, int]]:
 
 
 def _by_id(rows: Rows, key: str, ids: Iterable[int]) -> dict[int, Rows]:
-    """Rows, ordered by their key, by it; repeated days of overlapping wants once."""
+    """Rows, ordered by their key, by it."""
     result = {}
     for id_ in ids:
         low, high = np.searchsorted(rows[key], id_), np.searchsorted(rows[key], id_, side="right")
-        mine = rows[low:high]
-        result[id_] = mine[np.unique(mine["day"], return_index=True)[1]] if len(mine) else mine
+        result[id_] = rows[low:high]
     return result
 
 
-def _days(rows: Rows, first_day: int, end_day: int) -> Rows:
-    return rows[(rows["day"] >= first_day) & (rows["day"] < end_day)]
+def _days(rows: Rows, series: int, first_day: int, end_day: int) -> Rows:
+    return rows[(rows["series"] == series) & (rows["day"] >= first_day) & (rows["day"] < end_day)]
 
 
 def _columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
     return [want[0] for want in wants], [want[1] for want in wants], [want[2] for want in wants]
 
 
-def _superseded(ids: Rows, changes: Sequence[Changes]) -> tuple[list[int], list[int], list[int]]:
-    """(id, day, interval) of every superseded entry; `ids` of all rows of the changes in turn."""
-    mask = np.concatenate([change.superseded for change in changes])
-    days = np.concatenate([change.rows["day"] for change in changes])
-    places, indexes = np.nonzero(mask)
-    return ids[places].tolist(), days[places].tolist(), indexes.tolist()
-
-
-__all__ = ["CONSUMPTION_ROW", "Cause", "EnterpriseWork", "GroupRun", "PointWork", "TickResult", "groups"]
+def _superseded(changes: Sequence[Changes]) -> tuple[Rows, Rows]:
+    """Place of the row and number of the interval of every superseded entry, over the rows of all changes in turn."""
+    return np.nonzero(np.concatenate([change.superseded for change in changes]))

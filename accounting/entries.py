@@ -43,7 +43,8 @@ class Changes:
 
 
 def dense_days(rows: npt.NDArray[Any], first_day: int, end_day: int) -> npt.NDArray[Any]:
-    """One row a day of [first_day, end_day), zero where `rows` has none."""
+    """One row a day of [first_day, end_day), zero where `rows`, which may reach beyond it, has none."""
+    rows = rows[(rows["day"] >= first_day) & (rows["day"] < end_day)]
     result = np.zeros(end_day - first_day, rows.dtype)
     result["day"] = np.arange(first_day, end_day)
     result[rows["day"] - first_day] = rows
@@ -109,6 +110,7 @@ def consumption_changes(
 
 def ledger_changes(
     source_id: int,
+    series: int,
     exponent: int,
     stored: npt.NDArray[Any],
     first_day: int,
@@ -119,7 +121,7 @@ def ledger_changes(
     cause_ids: Int64,
     run_id: int,
 ) -> Changes:
-    """Rows of a source whose days from `first_day` on are now these, (d, 96) each.
+    """Rows of a source's series whose days from `first_day` on are now these, (d, 96) each.
 
     factor_ids  (d,) the factor of each day; an entry is another one under another factor
     cause_ids   (d, 96) why an entry would be written now
@@ -136,7 +138,8 @@ def ledger_changes(
     rescaled = (existed & (old["exponent"] != exponent))[:, None] & (old["run_ids"] != 0)
     changed = ~same | rescaled
     rows = old.copy()
-    rows["source_id"], rows["exponent"], rows["factor_id"] = source_id, exponent, factor_ids
+    rows["source_id"], rows["series"] = source_id, series
+    rows["exponent"], rows["factor_id"] = exponent, factor_ids
     rows["consumption"] = np.where(changed, consumption, old["consumption"])
     rows["mg"] = np.where(changed, mg, old["mg"])
     rows["states"] = np.where(changed, states, old["states"])

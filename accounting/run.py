@@ -22,19 +22,23 @@ import psycopg
 from accounting.channel import READING_DTYPE, Rules
 from accounting.engine import Cause, EnterpriseWork, GroupRun, PointWork, TickResult, groups
 from accounting.factors.load import FactorLibrary
+from accounting.factors.load import load as load_library
 from accounting.kernels import warm
 from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
 from accounting.settings import AccountingSettings
-from domain.errors import Unavailable
+from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
 from storage import registry as registry_storage
 from storage import services
 from storage.database import ENGINE_LOCK, Connection, connect, guard
-from storage.ledger import Batch, Books, Cursor, RegistryChange
+from storage.ledger import Batch, Books, Cursor
+from storage.registry import RegistryChange
 
 log = logging.getLogger(__name__)
 
 TICK_ROWS_MAX = 100_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
+
+CHANGES_MAX = 1_000_000_000  # all of them: what is left out would never be restated
 
 
 class Accountant:
@@ -72,6 +76,11 @@ class Accountant:
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             books = Books(self._connection, self._shard)
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
+            if cursor.rules_version != self._rules.version:
+                raise Refused(
+                    f"the books stand on rules {cursor.rules_version!r}, this program is set to {self._rules.version!r}:"
+                    " `carbonmeter restate --rules` adopts them, with every entry that they change"
+                )
             registry = registry_storage.refresh(self._connection, self._registry)
             if registry is not self._registry:
                 self._registry = registry
@@ -79,7 +88,9 @@ class Accountant:
             batches = books.batches_after(cursor.commit_no, TICK_ROWS_MAX)
             changes: list[RegistryChange] = []
             if registry.version != cursor.registry_version:
-                changes = books.registry_changes(cursor.registry_version, registry.version)
+                changes = registry_storage.changes(
+                    self._connection, after_version=cursor.registry_version, limit=CHANGES_MAX
+                )
             if (
                 not batches
                 and registry.version == cursor.registry_version
@@ -205,7 +216,7 @@ def main(settings: AccountingSettings, stop: threading.Event | None = None) -> N
     stop = stop or threading.Event()
     rules = rules_of(settings)
     warm()
-    library = FactorLibrary.load()
+    library = load_library()
     pause = 0.0
     while not stop.wait(pause):
         try:

@@ -6,6 +6,7 @@ of the sum; a valid part that is missing makes the sum missing; a negative resul
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,9 +19,12 @@ from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.kernels.emission import emission
 from domain.errors import FactorNotFound
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
+from domain.ledger import ACCOUNT_SERIES, MARKET_SERIES
 from domain.reading import VALUE_BOUND, Flag, Quality
 from domain.registry import Enterprise, Point, Source, SourceVersion, Term, dated_value
 from domain.unit import conversion, decimal_exponent
+
+log = logging.getLogger(__name__)
 
 Int64 = npt.NDArray[np.int64]
 Int16 = npt.NDArray[np.int16]
@@ -33,14 +37,16 @@ _IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
 
 @dataclass(frozen=True, slots=True)
 class SourceStretch:
-    """Consecutive days of a source under one version of it and one factor.
+    """Consecutive days of a source under one version of it and one factor of one series.
 
+    series       ACCOUNT_SERIES or MARKET_SERIES
     consumption  int64 (d, 96)  in 10^exponent of `unit`
     mg           int64 (d, 96)  CO2e, 0 where missing
     states       int16 (d, 96)  quality and flags, of the worst part and of all parts
     """
 
     first_day: int
+    series: int
     unit: str
     exponent: int
     factor: SourceFactor | None  # None: none is in force, so that all is missing
@@ -154,27 +160,50 @@ def source_stretches(
             day = until
             continue
         unit, exponent, multipliers = term_unit(enterprise, version.terms)
-        factor: SourceFactor | None
+        factors: dict[int, SourceFactor | None] = dict.fromkeys((ACCOUNT_SERIES, MARKET_SERIES))
         try:
-            factor = library.source_factor(enterprise, source, unit, day, calendar)
-            if factor.until_day is not None:
-                until = min(until, factor.until_day)
-        except FactorNotFound:
-            factor, until = None, min(until, day + 1)
+            for found in library.source_factors(enterprise, source, unit, day, calendar):
+                factors[ACCOUNT_SERIES if "account" in found.boundaries else MARKET_SERIES] = found
+                if found.until_day is not None:
+                    until = min(until, found.until_day)
+        except FactorNotFound as error:
+            log.warning("no factor, so no entries: %s", error)
+            until = min(until, calendar.month_start(day, 1))
         count = (until - day) * INTERVALS_PER_DAY
         here = {id_: dense[day - first_day : until - first_day] for id_, dense in rows.items()}
         consumption, states = sum_of_terms(
             enterprise, version.terms, multipliers, here, calendar.day_start(day), count
         )
-        mg = np.zeros(count, np.int64)
-        if factor is None:
-            states = np.zeros(count, np.int16)
-        else:
-            mg, within = emission(consumption, factor.mg_per_unit * Fraction(10) ** exponent)
-            states = np.where(within, states, (states & ~3) | _IMPLAUSIBLE).astype(np.int16)
-        mg = np.where(states & 3 == Quality.MISSING, 0, mg)
-        shape = (until - day, INTERVALS_PER_DAY)
-        yield SourceStretch(
-            day, unit, exponent, factor, consumption.reshape(shape), mg.reshape(shape), states.reshape(shape)
-        )
+        for series, factor in factors.items():
+            yield _stretch(day, series, unit, exponent, factor, consumption, states)
         day = until
+
+
+def _stretch(
+    day: int,
+    series: int,
+    unit: str,
+    exponent: int,
+    factor: SourceFactor | None,
+    consumption: Int64,
+    states: Int16,
+) -> SourceStretch:
+    mg = np.zeros(len(consumption), np.int64)
+    if factor is None:
+        states = np.zeros(len(consumption), np.int16)
+        consumption = mg
+    else:
+        mg, within = emission(consumption, factor.mg_per_unit * Fraction(10) ** exponent)
+        states = np.where(within, states, (states & ~3) | _IMPLAUSIBLE).astype(np.int16)
+        mg = np.where(states & 3 == Quality.MISSING, 0, mg)
+    shape = (-1, INTERVALS_PER_DAY)
+    return SourceStretch(
+        day,
+        series,
+        unit,
+        exponent,
+        factor,
+        consumption.reshape(shape),
+        mg.reshape(shape),
+        states.reshape(shape),
+    )

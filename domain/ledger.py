@@ -43,11 +43,16 @@ CONSUMPTION_ROW = np.dtype(
     ]
 )
 
+# What a source's entries count for: the account (and the market, where its edition is the same), or the market
+# alone, by an edition of its own.
+ACCOUNT_SERIES, MARKET_SERIES = 0, 1
+
 # Ledger entries of a source in milligrams CO2e, beside the consumption they come from, with the day's sums.
 LEDGER_ROW = np.dtype(
     [
         ("source_id", "<i4"),
         ("day", "<i4"),
+        ("series", "<i2"),
         ("exponent", "<i2"),
         ("factor_id", "<i8"),
         ("consumption", "<i8", (INTERVALS_PER_DAY,)),

@@ -44,14 +44,6 @@ class Batch(NamedTuple):
     max_measured_us: int | None
 
 
-class RegistryChange(NamedTuple):
-    kind: str
-    uscc: str
-    key: tuple[str, ...]
-    changed_by: str
-    why: str
-
-
 def _columns(dtype: np.dtype[Any]) -> list[tuple[str, str, int]]:
     assert dtype.fields is not None
     assert dtype.names is not None
@@ -110,14 +102,6 @@ class Books:
             total += size
             batches.append(Batch(number, id_, to_us(committed_at), cause, by_whom, size, first, last))
         return batches
-
-    def registry_changes(self, after_version: int, up_to_version: int) -> list[RegistryChange]:
-        rows = self._cursor.execute(
-            """SELECT kind, uscc, key, changed_by, why FROM registry_changes
-               WHERE version > %s AND version <= %s ORDER BY id""",
-            [after_version, up_to_version],
-        ).fetchall()
-        return [RegistryChange(kind, uscc, tuple(key), by, why) for kind, uscc, key, by, why in rows]
 
     # -- the log --------------------------------------------------------------------------------------
 
@@ -295,7 +279,12 @@ class Books:
         if not groups:
             return
         everything = np.concatenate([rows for _, rows in groups])
-        self._delete("ledger_days", "source_id", everything)
+        self._cursor.execute(
+            """DELETE FROM ledger_days t
+               USING unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (id, day, series)
+               WHERE t.source_id = old.id AND t.day = old.day AND t.series = old.series""",
+            [everything["source_id"].tolist(), everything["day"].tolist(), everything["series"].tolist()],
+        )
         copy_in(
             self._cursor,
             "ledger_days",
@@ -309,23 +298,30 @@ class Books:
         )
 
     def keep_ledger(
-        self, run_id: int, source_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
+        self,
+        run_id: int,
+        source_ids: Sequence[int],
+        days: Sequence[int],
+        series: Sequence[int],
+        indexes: Sequence[int],
     ) -> None:
         """Copy entries that are about to be superseded, as they stand, to the history."""
         if not source_ids:
             return
         self._cursor.execute(
-            """INSERT INTO ledger_history (source_id, day, gas, superseded_by, enterprise_id, scope, boundaries, unit,
-                                           exponent, factor_id, indexes, consumption, mg, states, run_ids, cause_ids)
-               SELECT d.source_id, d.day, d.gas, %s, d.enterprise_id, d.scope, d.boundaries, d.unit, d.exponent,
-                      d.factor_id, array_agg(old.i ORDER BY old.i),
+            """INSERT INTO ledger_history (source_id, day, series, gas, superseded_by, enterprise_id, scope, boundaries,
+                                           unit, exponent, factor_id, indexes, consumption, mg, states, run_ids,
+                                           cause_ids)
+               SELECT d.source_id, d.day, d.series, d.gas, %s, d.enterprise_id, d.scope, d.boundaries, d.unit,
+                      d.exponent, d.factor_id, array_agg(old.i ORDER BY old.i),
                       array_agg(d.consumption[old.i + 1] ORDER BY old.i), array_agg(d.mg[old.i + 1] ORDER BY old.i),
                       array_agg(d.states[old.i + 1] ORDER BY old.i), array_agg(d.run_ids[old.i + 1] ORDER BY old.i),
                       array_agg(d.cause_ids[old.i + 1] ORDER BY old.i)
-               FROM unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (source_id, day, i)
-               JOIN ledger_days d ON d.source_id = old.source_id AND d.day = old.day
-               GROUP BY d.source_id, d.day, d.gas""",
-            [run_id, list(source_ids), list(days), list(indexes)],
+               FROM unnest(%s::integer[], %s::integer[], %s::smallint[], %s::smallint[])
+                    AS old (source_id, day, series, i)
+               JOIN ledger_days d ON d.source_id = old.source_id AND d.day = old.day AND d.series = old.series
+               GROUP BY d.source_id, d.day, d.series""",
+            [run_id, list(source_ids), list(days), list(series), list(indexes)],
         )
 
     def sum_months(
@@ -340,16 +336,15 @@ class Books:
             [list(source_ids), list(first_days)],
         )
         self._cursor.execute(
-            """INSERT INTO ledger_months (source_id, month, gas, enterprise_id, scope, boundaries, mg_sum, known,
-                                          measured, interpolated, estimated, substituted, flags,
-                                          factor_ids)
-               SELECT w.source_id, w.month, d.gas, min(d.enterprise_id), min(d.scope), min(d.boundaries),
+            """INSERT INTO ledger_months (source_id, month, series, gas, enterprise_id, scope, boundaries, mg_sum,
+                                          known, measured, interpolated, estimated, substituted, flags, factor_ids)
+               SELECT w.source_id, w.month, d.series, d.gas, min(d.enterprise_id), d.scope, d.boundaries,
                       sum(d.mg_sum)::bigint, sum(d.known), sum(d.measured), sum(d.interpolated), sum(d.estimated),
                       sum(d.substituted), bit_or(d.flags),
                       coalesce(array_agg(DISTINCT d.factor_id) FILTER (WHERE d.known > 0), '{}')
                FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS w (source_id, month, until)
                JOIN ledger_days d ON d.source_id = w.source_id AND d.day >= w.month AND d.day < w.until
-               GROUP BY w.source_id, w.month, d.gas""",
+               GROUP BY w.source_id, w.month, d.series, d.gas, d.scope, d.boundaries""",
             [list(source_ids), list(first_days), list(end_days)],
         )
 

@@ -71,11 +71,14 @@ CREATE TABLE consumption_days (
     PRIMARY KEY (channel_id, day)
 ) WITH (fillfactor = 70);
 
--- The ledger's current entries, a row a source-day and gas; an entry is (source, interval, gas) with its run.
+-- The ledger's current entries, a row a source-day and series; an entry is (source, interval, series) with its run.
+-- series: 0 what the account counts (and the market too where its edition is the same), 1 what the market alone
+-- counts, by another edition; their boundaries are disjoint.
 -- consumption: the source's amount in 10^exponent of its unit, before the factor.
 CREATE TABLE ledger_days (
     source_id     integer    NOT NULL,
     day           integer    NOT NULL,
+    series        smallint   NOT NULL,
     gas           text       NOT NULL,
     enterprise_id integer    NOT NULL,
     scope         smallint   NOT NULL,
@@ -96,7 +99,7 @@ CREATE TABLE ledger_days (
     estimated     smallint   NOT NULL,
     substituted   smallint   NOT NULL,
     flags         integer    NOT NULL,         -- of all known intervals
-    PRIMARY KEY (source_id, day, gas)
+    PRIMARY KEY (source_id, day, series)
 ) WITH (fillfactor = 70);
 CREATE INDEX ledger_days_of_enterprise ON ledger_days (enterprise_id, day);
 CREATE INDEX ledger_days_by_day ON ledger_days (day);
@@ -104,6 +107,7 @@ CREATE INDEX ledger_days_by_day ON ledger_days (day);
 CREATE TABLE ledger_months (
     source_id     integer  NOT NULL,
     month         integer  NOT NULL,           -- number of its first local day
+    series        smallint NOT NULL,
     gas           text     NOT NULL,
     enterprise_id integer  NOT NULL,
     scope         smallint NOT NULL,
@@ -116,7 +120,7 @@ CREATE TABLE ledger_months (
     substituted   integer  NOT NULL,
     flags         integer  NOT NULL,
     factor_ids    bigint[] NOT NULL,           -- of its days with anything known
-    PRIMARY KEY (source_id, month, gas)
+    PRIMARY KEY (source_id, month, series, gas, scope, boundaries)
 );
 CREATE INDEX ledger_months_of_enterprise ON ledger_months (enterprise_id, month);
 CREATE INDEX ledger_months_by_month ON ledger_months (month);
@@ -138,6 +142,7 @@ CREATE TABLE consumption_history (
 CREATE TABLE ledger_history (
     source_id     integer    NOT NULL,
     day           integer    NOT NULL,
+    series        smallint   NOT NULL,
     gas           text       NOT NULL,
     superseded_by bigint     NOT NULL,         -- runs.id
     enterprise_id integer    NOT NULL,
@@ -152,7 +157,7 @@ CREATE TABLE ledger_history (
     states        smallint[] NOT NULL,
     run_ids       bigint[]   NOT NULL,
     cause_ids     bigint[]   NOT NULL,
-    PRIMARY KEY (source_id, day, gas, superseded_by)
+    PRIMARY KEY (source_id, day, series, superseded_by)
 );
 CREATE INDEX ledger_history_of_enterprise ON ledger_history (enterprise_id, day);
 

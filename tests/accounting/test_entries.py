@@ -79,7 +79,7 @@ def ledger(stored, mg, factor=1, run_id=1, state=MEASURED):
     states = np.full(mg.shape, state, np.int16)
     days = len(mg)
     return ledger_changes(
-        9, -2, stored, DAY, mg // 2, mg, states, np.full(days, factor), np.full(mg.shape, 3), run_id
+        9, 0, -2, stored, DAY, mg // 2, mg, states, np.full(days, factor), np.full(mg.shape, 3), run_id
     )
 
 

@@ -78,8 +78,8 @@ class Accountant:
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
             if cursor.rules_version != self._rules.version:
                 raise Refused(
-                    f"the books stand on rules {cursor.rules_version!r}, this program is set to {self._rules.version!r}:"
-                    " `carbonmeter restate --rules` adopts them, with every entry that they change"
+                    f"the books stand on rules {cursor.rules_version!r}, this program is set to"
+                    f" {self._rules.version!r}: `carbonmeter restate --rules` adopts them, with every entry that they change"
                 )
             registry = registry_storage.refresh(self._connection, self._registry)
             if registry is not self._registry:

@@ -449,6 +449,7 @@ class Forwarder:
         self._stopping = False
         self._paused = False
         self._more = False
+        self._is_busy = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -485,10 +486,15 @@ class Forwarder:
         return last
 
     def pause(self, paused: bool = True) -> None:
-        """Cut the connection and stay away (an outage), or come back; `put` goes on meanwhile."""
+        """Cut the connection and stay away (an outage), or come back; `put` goes on meanwhile.
+
+        Returns when the connection has ended. Not to be called from `on_message` or `on_acknowledged`.
+        """
         with self._wake:
             self._paused = paused
             self._wake.notify_all()
+            if paused:
+                self._wake.wait_for(lambda: not self._is_busy)
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Wait until everything is acknowledged or set aside; False where the time ran out."""
@@ -517,6 +523,10 @@ class Forwarder:
                 self._complain(str(error))
             except sqlite3.Error as error:  # a full disk, perhaps: it may have room later
                 self._complain(f"spool {str(self.spool.path)!r}: {error}")
+            finally:
+                with self._wake:
+                    self._is_busy = False
+                    self._wake.notify_all()
             # Only an acknowledgement ends the backing off: a server that takes the connection and cuts it
             # again is as far away as one that isn't there.
             failures = 0 if self.counts.acknowledged > acknowledged else failures + 1
@@ -529,7 +539,8 @@ class Forwarder:
         with self._wake:
             while not self._stopping and (self._paused or time.monotonic() < until):
                 self._wake.wait(None if self._paused else max(0.0, until - time.monotonic()))
-            return not self._stopping
+            self._is_busy = not self._stopping
+            return self._is_busy
 
     def _complain(self, text: str) -> None:
         if text != self.counts.last_error:  # the same complaint once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ class AnsweringServer:
     receive_maximum: int = 65_535
     packet_bytes_max: int | None = None
     connack_code: int = 0
+    receipt: Callable[[int], bool] = lambda _seq: True  # whether a seq gets its receipt
     received: list[tuple[str, bytes]] = field(default_factory=list)
     acknowledged: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -70,6 +72,7 @@ class AnsweringServer:
     def _talk(self, connection: socket.socket) -> None:
         unanswered = 0
         version = 5
+        subscribed = False
         while True:
             kind, body = _read_packet(connection)
             if kind >> 4 == 1:
@@ -96,17 +99,33 @@ class AnsweringServer:
                 if answer == 0:
                     self.acknowledged.append(payload)
                     connection.sendall(b"\x40\x02" + packet_id)
+                    connection.sendall(self._receipt(topic, payload, version) if subscribed else b"")
                 else:
                     connection.sendall(b"\x40\x03" + packet_id + bytes([answer]))
                 unanswered -= 1
             elif kind >> 4 == 8:
                 tail = b"\x00\x01" if version == 5 else b"\x01"
                 connection.sendall(b"\x90" + bytes([2 + len(tail)]) + body[:2] + tail)
-                connection.sendall(b"\x30\x07\x00\x01r\x00ok!" if version == 5 else b"\x30\x06\x00\x01rok!")
+                subscribed = True
             elif kind >> 4 == 12:
                 connection.sendall(b"\xd0\x00")
             elif kind >> 4 == 14:
                 return
+
+    def _receipt(self, topic: str, payload: bytes, version: int) -> bytes:
+        """A PUBLISH of QoS 0 with the receipt of a payload that has a seq; else nothing."""
+        try:
+            seq = json.loads(payload)["seq"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return b""
+        if not self.receipt(seq):
+            return b""
+        name = topic.replace("/readings", "/receipts").encode()
+        body = len(name).to_bytes(2, "big") + name + (b"\x00" if version == 5 else b"")
+        body += json.dumps({"seq": seq, "stored": 1, "held": 0, "rejected": 0}).encode()
+        assert len(body) < 16_384
+        size = bytes([len(body)]) if len(body) < 128 else bytes([len(body) & 0x7F | 0x80, len(body) >> 7])
+        return b"\x30" + size + body
 
     def _connack(self, version: int) -> bytes:
         if version == 4:

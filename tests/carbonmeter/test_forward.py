@@ -200,15 +200,17 @@ def test_acknowledged_ids_and_subscribed_messages_are_handed_over(spool: Spool) 
             spool,
             server,
             on_acknowledged=acknowledged.extend,
-            subscriptions=["r"],
+            subscriptions=["carbon/v1/91430304XT0000022B/gw1/receipts"],
             on_message=lambda topic, payload: heard.append((topic, payload)),
         ) as sender,
     ):
-        first, second = sender.put(TOPIC, b"1"), sender.put(TOPIC, b"2")
+        first, second = sender.put(TOPIC, b"1"), sender.put(TOPIC, b'{"seq": 7}')
         assert sender.drain(10)
         wait_until(lambda: heard)
     assert acknowledged == [first, second]
-    assert heard == [("r", b"ok!")]
+    [(topic, payload)] = heard
+    assert topic.endswith("/receipts")
+    assert b'"seq": 7' in payload
 
 
 def test_a_full_spool_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:

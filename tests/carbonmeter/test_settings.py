@@ -1,0 +1,91 @@
+"""Settings: every fault at once, no secret shown, and the example file leaves none out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from carbonmeter.settings import PREFIX, Address, Settings, described, load
+from domain.errors import SettingsError
+from domain.interval import HOUR_US
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "settings.example.env"
+
+
+def test_the_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    settings = load({})
+    assert settings.home == Path("/home/somebody/.local/share/carbonmeter")
+    assert settings.database is None
+    assert settings.broker is None
+    assert settings.mqtt == Address("127.0.0.1", 1883)
+    assert settings.http == Address("127.0.0.1", 8080)
+    assert settings.zone_offset_us == 8 * HOUR_US
+    assert settings == Settings()
+
+
+def test_variables_win_over_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('home = "/a"\nmqtt = "off"\nhttp = "[::1]:81"\nallow_unsafe_database = true\n')
+    settings = load({"CARBONMETER_HOME": "/b", "CARBONMETER_CONFIG": str(config)})
+    assert (settings.home, settings.mqtt) == (Path("/b"), None)
+    assert settings.http == Address("::1", 81)
+    assert str(settings.http) == "[::1]:81"
+    assert settings.allow_unsafe_database
+    assert load({}, str(config)).home == Path("/a")
+
+
+def test_an_empty_variable_is_unset() -> None:
+    assert load({"CARBONMETER_DATABASE": "", "CARBONMETER_MQTT": ""}) == load({})
+
+
+def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('zone = "08:00"\nnonsense = 1\nlate = [1]\n')
+    environment = {"CARBONMETER_HTTP": "8080", "CARBONMETER_LOOK_AHEAD": "P1M", "CARBONMETER_MQTT": "h:99999"}
+    with pytest.raises(SettingsError) as caught:
+        load(environment, str(config))
+    text = str(caught.value)
+    assert len(text.splitlines()) == 6
+    assert "CARBONMETER_HTTP: '8080': expected HOST:PORT" in text
+    assert "CARBONMETER_LOOK_AHEAD: 'P1M': expected an ISO 8601 duration" in text
+    assert "CARBONMETER_MQTT: 'h:99999': expected HOST:PORT" in text
+    assert f"{config}: zone: '08:00': expected an offset" in text
+    assert f"{config}: 'nonsense' is no setting; there are " in text
+    assert f"{config}: late: expected a text" in text
+
+
+@pytest.mark.parametrize("text", ["not toml", None])
+def test_an_unreadable_file_is_a_fault(tmp_path: Path, text: str | None) -> None:
+    config = tmp_path / "c.toml"
+    if text is not None:
+        config.write_text(text)
+    with pytest.raises(SettingsError, match=re.escape(str(config))):
+        load({}, str(config))
+
+
+def test_no_secret_is_shown() -> None:
+    settings = load(
+        {"CARBONMETER_DATABASE": "postgresql://u:geheim@h/d", "CARBONMETER_BROKER": "mqtt://u:geheim@h"}
+    )
+    rooms = [settings.accounting("postgresql://u:geheim@h/d"), settings.api("postgresql://u:geheim@h/d")]
+    assert "geheim" not in repr([settings, *rooms])
+    with pytest.raises(SettingsError) as caught:
+        load({"CARBONMETER_DATABASE": "mysql://u:geheim@h/d"})
+    assert "geheim" not in str(caught.value)
+    assert "expected a URL that begins with postgresql://" in str(caught.value)
+
+
+def test_the_example_shows_every_setting_with_its_default_and_reason() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    blocks = re.findall(r"((?:^# .*\n)+)#(CARBONMETER_\w+)=(.*)$", text, re.MULTILINE)
+    shown = {name: (" ".join(line[2:] for line in why.splitlines()), value) for why, name, value in blocks}
+    assert set(shown) == {PREFIX + each.metadata["name"] for each in described()}
+    for each in described():
+        why, value = shown[PREFIX + each.metadata["name"]]
+        assert why == each.metadata["why"]
+        if each.metadata["default"] is not None:
+            assert value == each.metadata["default"]
+        each.metadata["parse"](value)  # the examples are right, too

@@ -124,7 +124,9 @@ class FactorLibrary:
         editions = self._editions(enterprise, day, local)
         from_day, until_day = self._range(enterprise, source, version, day)
         if version is None:
-            return _Answer(from_day, until_day, (), f"source {source.code!r} has not begun on {local}")
+            return _Answer(
+                from_day, until_day, (), f"source {source.code!r} of {enterprise.uscc} has not begun yet"
+            )
         refusals: list[str] = []
         factors: list[SourceFactor] = []
         for boundaries, method in self._methods_by_boundary(
@@ -145,7 +147,7 @@ class FactorLibrary:
                 refusals.append(f"{' and '.join(boundaries)} under {method.edition}: {error}")
         if not factors:
             why = "; ".join(refusals) or self._unknown_method(enterprise.industry, version.method, editions)
-            return _Answer(from_day, until_day, (), f"{enterprise.uscc} {source.code} on {local}: {why}")
+            return _Answer(from_day, until_day, (), f"source {source.code!r} of {enterprise.uscc}: {why}")
         if refusals:
             factors[0].description["passed_over"] += refusals
         return _Answer(from_day, until_day, tuple(factors), None)

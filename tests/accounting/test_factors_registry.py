@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounting.factors.catalogue import FactorCatalogue
 from accounting.factors.kinds import KINDS
-from accounting.factors.load import load
+from accounting.factors.load import FactorLibrary, load
 from domain.industry import EDITIONS, INDUSTRIES
 from domain.registry import Parameter
 from tests.accounting.factor_cases import parameter
@@ -15,8 +14,8 @@ MEASURED_COAL = (parameter("ncv", "21"), parameter("carbon_content", "0.026", si
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> FactorCatalogue:
-    return FactorCatalogue(load())
+def library() -> FactorLibrary:
+    return load()
 
 
 def test_the_registry_knows_the_same_industries_and_editions() -> None:
@@ -63,7 +62,7 @@ def test_the_registry_knows_the_same_industries_and_editions() -> None:
     ],
 )
 def test_sources_that_can_be_counted_pass(
-    catalogue: FactorCatalogue,
+    library: FactorLibrary,
     industry: str,
     edition: str | None,
     method: str,
@@ -72,7 +71,7 @@ def test_sources_that_can_be_counted_pass(
     parameters: tuple[Parameter, ...],
     unit: str,
 ) -> None:
-    assert catalogue.source_fault(industry, edition, method, fuel, material, parameters, unit) is None
+    assert library.method_fault(industry, edition, method, fuel, material, parameters, unit) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_sources_that_can_be_counted_pass(
     ],
 )  # fmt: skip
 def test_sources_that_cannot_be_counted_are_refused(
-    catalogue: FactorCatalogue,
+    library: FactorLibrary,
     industry: str,
     edition: str | None,
     method: str,
@@ -117,30 +116,24 @@ def test_sources_that_cannot_be_counted_are_refused(
     unit: str,
     expected: str,
 ) -> None:
-    fault = catalogue.source_fault(industry, edition, method, fuel, material, parameters, unit)
+    fault = library.method_fault(industry, edition, method, fuel, material, parameters, unit)
     assert fault is not None
     assert expected in fault
 
 
-def test_several_faults_are_told_together(catalogue: FactorCatalogue) -> None:
+def test_several_faults_are_told_together(library: FactorLibrary) -> None:
     bad = (parameter("gcv", "40"), parameter("ncv", "-1"))
-    fault = catalogue.source_fault("steel", None, "fuel_combustion", "diesel", "x", bad, "t") or ""
+    fault = library.method_fault("steel", None, "fuel_combustion", "diesel", "x", bad, "t") or ""
     assert "takes no material" in fault
     assert "'gcv'" in fault
     assert "must not be negative" in fault
 
 
-def test_the_catalogue_lists_sources_parameters_and_areas(catalogue: FactorCatalogue) -> None:
-    assert set(catalogue.source_codes("public_buildings")) == {
-        "fuel_combustion", "purchased_electricity", "exported_electricity", "purchased_heat", "exported_heat",
-    }  # fmt: skip
-    assert "noncarbonate_raw_material" in catalogue.source_codes("cement")
-    assert {"CN", "CN-SW", "430000"} <= set(catalogue.area_codes())
-    assert "540000" not in catalogue.area_codes()
-    units = catalogue.parameter_units("steel", "fuel_combustion")
-    assert units is not None
-    assert {"GJ/t", "GJ/10k_nm3", "kJ/kg"} <= set(units["ncv"])
-    assert catalogue.parameter_units("steel", "flare_normal") is None
+def test_a_grid_basis_is_a_word_or_an_area_with_a_factor(library: FactorLibrary) -> None:
+    for basis in ("province", "region", "national", "CN", "CN-SW", "430000"):
+        assert library.grid_fault(basis) is None
+    assert library.grid_fault("540000") == "area 540000 has no electricity factor of its own"
+    assert "no area code" in (library.grid_fault("Hunan") or "")
 
 
 def test_every_kind_has_a_formula_in_words_and_most_methods_name_one() -> None:

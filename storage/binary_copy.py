@@ -7,7 +7,7 @@ describes them, `tobytes()` writes a million rows and `frombuffer` reads them, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def copy_out(
     cursor: psycopg.Cursor[Any],
     query: str,
     columns: Sequence[tuple[str, str, int]],
-    parameters: Sequence[Any] = (),
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> npt.NDArray[Any]:
     """Rows of a query as one record array in native byte order.
 

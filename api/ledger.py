@@ -1,0 +1,207 @@
+"""Sums of the ledger over periods: of an enterprise's sources, or of the accounts of a park's or district's members.
+
+Whole months and days come as stored sums, pieces of days as single entries. As of an earlier run, days of which
+something was written later are added up entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from api.context import Session
+from api.periods import Parts, Range, Slice, parts_of
+from api.sums import Cells, Sum, add_intervals, add_to, dense, worst_quality
+from domain.interval import INTERVAL_US, INTERVALS_PER_DAY
+from storage import emissions
+from storage.emissions import Filter, SumRow, Want
+
+# Source-days whose single entries are held at once: an entry takes about 18 bytes, a source-day 1.7 kB.
+_DAYS_AT_ONCE = 4_000
+
+
+class Stretch(NamedTuple):
+    """An enterprise's membership: local days [first_day, end_day), None where it has no such end."""
+
+    enterprise_id: int
+    first_day: int | None = None
+    end_day: int | None = None
+
+    def clip(self, first: int, end: int) -> tuple[int, int]:
+        """The part of [first, end) within it; empty where the second isn't beyond the first."""
+        return (
+            first if self.first_day is None else max(first, self.first_day),
+            end if self.end_day is None else min(end, self.end_day),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose entries are to be summed, which of them, apart by what, and as of which run."""
+
+    members: Sequence[Stretch]
+    wanted: Filter
+    run: int | None = None
+
+
+def sums(
+    session: Session, question: Question, periods: Sequence[Range], *, single: bool, overlapping: bool = False
+) -> Cells:
+    """What is known of each period, by (key, number of the period).
+
+    single       the periods lie within hours or are single intervals: no stored sums can be of use
+    overlapping  the periods may share intervals (windows); else they follow one another
+    """
+    calendar = session.calendar
+    parts = [
+        parts_of(period, calendar, whole_days=not single, whole_months=not single and question.run is None)
+        for period in periods
+    ]
+    cells: Cells = {}
+    _add_months(session, question, parts, cells)
+    _add_days(session, question, parts, cells)
+    own_flags = single and all(period.to_us - period.from_us <= INTERVAL_US for period in periods)
+    layers = [[each] for each in enumerate(parts)] if overlapping else [list(enumerate(parts))]
+    pieces = [[(number, piece) for number, each in layer for piece in each.slices] for layer in layers]
+    _add_entries(session, question, pieces, cells, own_flags=own_flags)
+    if question.run is not None:
+        whole = [
+            [(number, Slice(day, 0, INTERVALS_PER_DAY)) for number, each in layer for day in each.days]
+            for layer in layers
+        ]
+        _add_entries(session, question, whole, cells, later_only=True)
+    return cells
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive numbers as ranges [first, end)."""
+    first = end = None
+    for number in sorted(set(numbers)):
+        if end is None or number != end:
+            if first is not None and end is not None:
+                yield first, end
+            first = number
+        end = number + 1
+    if first is not None and end is not None:
+        yield first, end
+
+
+def _wants(members: Sequence[Stretch], ranges: Sequence[tuple[int, int]]) -> list[Want]:
+    wants = []
+    for stretch in members:
+        for first, end in ranges:
+            low, high = stretch.clip(first, end)
+            if low < high:
+                wants.append(Want(stretch.enterprise_id, low, high))
+    return wants
+
+
+def _sum_of(row: SumRow) -> Sum:
+    return Sum(
+        row.mg,
+        -6,
+        row.known,
+        row.substituted,
+        worst_quality(row.measured, row.interpolated, row.estimated),
+        row.flags,
+        set(row.factor_ids),
+    )
+
+
+def _add_rows(rows: Iterable[SumRow], periods_of: dict[int, list[int]], cells: Cells) -> None:
+    for row in rows:
+        if row.known:
+            for period in periods_of.get(row.number, ()):
+                add_to(cells, row.key, period, _sum_of(row))
+
+
+def _add_months(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
+    periods_of: dict[int, list[int]] = defaultdict(list)
+    for number, each in enumerate(parts):
+        for month in each.months:
+            periods_of[month].append(number)
+    if not periods_of:
+        return
+    calendar = session.calendar
+    months = sorted(periods_of)
+    ends = {month: calendar.month_start(month, 1) for month in months}
+    whole: list[Want] = []
+    days: list[Want] = []
+    for stretch in question.members:
+        inside = []
+        for month in months:
+            first, end = stretch.clip(month, ends[month])
+            if (first, end) == (month, ends[month]):
+                inside.append(month)
+            elif first < end:
+                days.append(Want(stretch.enterprise_id, first, end))
+        whole += [Want(stretch.enterprise_id, first, end) for first, end in _month_runs(inside, ends)]
+    _add_rows(emissions.month_sums(session.conn, whole, question.wanted), periods_of, cells)
+    # Members that joined or left within a month count by their days in it.
+    rows = emissions.day_sums(session.conn, days, question.wanted)
+    _add_rows((row._replace(number=calendar.month_start(row.number)) for row in rows), periods_of, cells)
+
+
+def _month_runs(months: Sequence[int], ends: dict[int, int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    for month in months:
+        if ranges and ranges[-1][1] == month:
+            ranges[-1] = (ranges[-1][0], ends[month])
+        else:
+            ranges.append((month, ends[month]))
+    return ranges
+
+
+def _add_days(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
+    periods_of: dict[int, list[int]] = defaultdict(list)
+    for number, each in enumerate(parts):
+        for day in each.days:
+            periods_of[day].append(number)
+    if periods_of:
+        wants = _wants(question.members, list(_runs(periods_of)))
+        _add_rows(emissions.day_sums(session.conn, wants, question.wanted, question.run), periods_of, cells)
+
+
+def _add_entries(
+    session: Session,
+    question: Question,
+    layers: Sequence[Sequence[tuple[int, Slice]]],
+    cells: Cells,
+    *,
+    own_flags: bool = False,
+    later_only: bool = False,
+) -> None:
+    """Add single entries. A layer's slices, each with the number of its period, don't overlap."""
+    days = sorted({piece.day for layer in layers for _, piece in layer})
+    at_once = max(1, _DAYS_AT_ONCE // max(1, len(question.members)))
+    for start in range(0, len(days), at_once):
+        some = days[start : start + at_once]
+        wants = _wants(question.members, list(_runs(some)))
+        rows = emissions.entries(session.conn, wants, question.wanted, question.run, later_only=later_only)
+        groups = [(rows["key"], rows["day"], rows["factor_id"], rows["mg"], rows["states"])]
+        if question.run is not None:
+            past = emissions.past_entries(session.conn, wants, question.wanted, question.run)
+            groups.append(dense(past))
+        for layer in layers:
+            period_of = np.full((some[-1] - some[0] + 1) * INTERVALS_PER_DAY, -1, np.int64)
+            for number, piece in layer:
+                if some[0] <= piece.day <= some[-1]:
+                    first = (piece.day - some[0]) * INTERVALS_PER_DAY
+                    period_of[first + piece.first : first + piece.end] = number
+            for keys, on_days, factor_ids, mg, states in groups:
+                add_intervals(
+                    cells,
+                    keys.astype(np.int64),
+                    on_days.astype(np.int64),
+                    mg,
+                    states,
+                    period_of,
+                    some[0],
+                    exponent=-6,
+                    factor_ids=factor_ids,
+                    own_flags=own_flags,
+                )

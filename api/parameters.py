@@ -1,0 +1,75 @@
+"""Parameters of requests: times, ranges, granularity, names. All faults of a request are found at once."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query
+from pydantic import BeforeValidator, WithJsonSchema
+
+from api.errors import Problem
+from api.periods import Granularity, Range
+from domain.errors import Fault
+from domain.interval import INTERVAL_US, format_time, parse_time
+from domain.reading import IDENTIFIER
+
+# "+" means a space in a query string; who forgets to write %2B is understood all the same.
+_LOST_PLUS = re.compile(r" (\d\d:?\d\d)\Z")
+
+
+def _time(value: Any) -> int:
+    us = parse_time(_LOST_PLUS.sub(r"+\1", value)) if isinstance(value, str) else None
+    if us is None:
+        raise ValueError(
+            f"{str(value)[:80]!r} is no RFC 3339 time with an offset, such as 2024-05-01T00:00:00+08:00 or …Z"
+        )
+    return us
+
+
+def _quarter_hour(value: Any) -> int:
+    us = _time(value)
+    if us % INTERVAL_US:
+        raise ValueError(f"{format_time(us)} does not lie on a quarter-hour (00, 15, 30, 45 minutes)")
+    return us
+
+
+def _channel(value: Any) -> str:
+    meter, slash, channel = str(value).partition("/")
+    if not slash or not IDENTIFIER.match(meter) or not IDENTIFIER.match(channel):
+        raise ValueError(
+            f"{str(value)[:140]!r} is no channel; it is named METER/CHANNEL, such as E-01/import_kwh"
+        )
+    return str(value)
+
+
+_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+Time = Annotated[int, BeforeValidator(_time), _TIME_SCHEMA]
+QuarterHour = Annotated[int, BeforeValidator(_quarter_hour), _TIME_SCHEMA]
+ChannelName = Annotated[
+    str,
+    BeforeValidator(_channel),
+    Query(description="METER/CHANNEL.", examples=["E-01/import_kwh"]),
+]
+Uscc = Annotated[str, Path(description="Unified social credit code (统一社会信用代码).", max_length=64)]
+
+FROM = Query(alias="from", description="Start of the range, on a quarter-hour; RFC 3339 with an offset.")
+TO = Query(description="End of the range, not in it; on a quarter-hour; RFC 3339 with an offset.")
+
+
+async def _range(from_: Annotated[QuarterHour, FROM], to: Annotated[QuarterHour, TO]) -> Range:
+    if to <= from_:
+        raise Problem(422, [Fault("to", f"{format_time(to)} must lie after from ({format_time(from_)})")])
+    return Range(from_, to)
+
+
+RangeParameters = Annotated[Range, Depends(_range)]
+
+GranularityParameter = Annotated[
+    Granularity, Query(description="Length of a period, by the server's local calendar.")
+]
+
+AsOf = Annotated[
+    Time | None,
+    Query(description="Answer as the books stood at this moment. Left out: as they stand now."),
+]

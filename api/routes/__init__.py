@@ -1,0 +1,1 @@
+"""Handlers, one file a topic: parse, check, call, shape."""

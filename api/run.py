@@ -1,0 +1,74 @@
+"""The process of the API: the only file of this room that reads settings and listens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+import psycopg
+import uvicorn
+from fastapi import APIRouter
+
+from accounting.factors import load as factor_files
+from api.app import Lifespan, create_app
+from api.operations import Operations
+from api.settings import ApiSettings
+from domain.clock import SystemClock
+from domain.errors import Unavailable
+from storage import services
+from storage.database import connect
+
+log = logging.getLogger(__name__)
+
+_BEAT_S = 1.0
+
+
+def main(
+    settings: ApiSettings,
+    *,
+    operations: Operations | None = None,
+    routers: Sequence[APIRouter] = (),
+    lifespans: Sequence[Lifespan] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    app = create_app(
+        settings,
+        SystemClock(),
+        factor_files.load(),
+        operations=operations,
+        routers=routers,
+        lifespans=lifespans,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,  # the front door has set logging up
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
+    )
+    stop = threading.Event()
+    beats = threading.Thread(target=_beat, args=(settings, server, stop), name="beats", daemon=True)
+    beats.start()
+    try:
+        server.run()
+    finally:
+        stop.set()
+        beats.join(5)
+
+
+def _beat(settings: ApiSettings, server: uvicorn.Server, stop: threading.Event) -> None:
+    """Say once a second that we are there; a lost database is waited for."""
+    while not stop.is_set():
+        try:
+            with connect(settings.database, "carbonmeter api beats", autocommit=True) as conn:
+                while not stop.is_set():
+                    services.beat(conn, "api", ready=server.started)
+                    stop.wait(_BEAT_S)
+                services.leave(conn, "api")
+        except (Unavailable, psycopg.OperationalError) as error:
+            log.warning("beats wait for the database: %s", str(error).strip())
+            stop.wait(_BEAT_S)

@@ -1,0 +1,491 @@
+"""The shapes of the answers, for the OpenAPI document. Handlers write JSON directly; tests hold it against these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from api.errors import KINDS, TYPE_PREFIX
+
+Decimal = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal.")]
+Ratio = Annotated[
+    str,
+    Field(
+        pattern=r"^(0(\.\d{1,6})?|1)$",
+        description="Share of what was expected, rounded down to six decimals.",
+    ),
+]
+Time = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339 with an offset.")
+]
+Date = Annotated[str, Field(json_schema_extra={"format": "date"}, description="Local day.")]
+QualityName = Literal["missing", "estimated", "interpolated", "measured"]
+FlagName = Literal[
+    "gap", "rollover", "reset", "restart", "replaced", "negative", "late", "conflict", "implausible", "substituted",
+    "receipt_time",
+]  # fmt: skip
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorItem(Shape):
+    place: str = Field(
+        description="Parameter or field that is at fault; empty where it is the request as such."
+    )
+    message: str
+
+
+class Problem(Shape):
+    """RFC 9457 problem details: one shape for everything that is refused or fails."""
+
+    type: str = Field(description=f"{TYPE_PREFIX}…", examples=[f"{TYPE_PREFIX}invalid-request"])
+    title: str
+    status: int
+    detail: str = Field(description="All faults in one text.")
+    instance: str = Field(description="The path that was asked for.")
+    errors: list[ErrorItem] = Field(min_length=1, description="Every fault.")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals that a route documents, beside the failures that any may have."""
+    return {
+        status: {"model": Problem, "description": KINDS[status][1]}
+        for status in sorted({*statuses, 500, 503})
+    }
+
+
+class Page(Shape):
+    next: str | None = Field(description="Cursor of the next page; null where this is the last.")
+
+
+class EmissionItem(Shape):
+    at: Time
+    source: str | None = None
+    scope: int | None = None
+    gas: str | None = None
+    co2e_kg: Decimal | None
+    quality: QualityName
+    flags: list[FlagName]
+    coverage: Ratio | None
+    factor_set: str | None = Field(description="Hash of the factor set; several are joined by commas.")
+
+
+class EmissionsPage(Page):
+    items: list[EmissionItem]
+
+
+class WindowTotal(Shape):
+    co2e_kg: Decimal | None
+    quality: QualityName
+    flags: list[FlagName]
+    coverage: Ratio | None
+    factor_set: str | None
+
+
+class WindowSource(WindowTotal):
+    source: str
+
+
+class Window(Shape):
+    from_: Time = Field(alias="from")
+    to: Time
+    co2e_kg: Decimal | None
+    coverage: Ratio | None
+    total: WindowTotal
+    by_source: list[WindowSource]
+
+
+class WindowsHead(Shape):
+    uscc: str
+    at: Time
+    boundary: Literal["account", "ets"]
+
+
+# Names such as "24h" are no Python names.
+Windows = create_model(
+    "Windows",
+    __base__=WindowsHead,
+    __doc__="Rolling windows by their names.",
+    **{f"window_{name}": (Window, Field(alias=name)) for name in ("24h", "7d", "30d", "12m", "mtd", "ytd")},  # type: ignore[call-overload]
+)
+
+
+class ConsumptionItem(Shape):
+    at: Time
+    amount: Decimal | None
+    unit: str
+    quality: QualityName
+    flags: list[FlagName]
+    coverage: Ratio | None
+
+
+class ConsumptionPage(Page):
+    items: list[ConsumptionItem]
+
+
+class IntensityItem(Shape):
+    at: Time
+    product: str
+    intensity: Decimal | None = Field(description="kg CO2e per unit of the product, up to 12 decimals.")
+    unit: str = Field(description="Unit of the product.")
+    co2e_kg: Decimal | None
+    amount: Decimal | None = Field(description="Output of the product.")
+    quality: QualityName
+    flags: list[FlagName]
+    coverage: Ratio | None = Field(description="Of the emissions.")
+    amount_coverage: Ratio | None = Field(description="Of the output.")
+    factor_set: str | None
+
+
+class IntensityPage(Page):
+    items: list[IntensityItem]
+
+
+class ReadingItem(Shape):
+    at: Time
+    value: Decimal | None = Field(description="Rounded to the resolution, before the multiplier.")
+    sent: Decimal
+    quality: Literal["good", "estimate", "invalid"]
+    revision: int
+    committed_at: Time
+    flags: list[FlagName]
+    stands: bool = Field(description="Whether the ledger counts it.")
+    gateway: str | None = Field(description="USCC/ID of the gateway that sent it.")
+
+
+class ReadingsPage(Page):
+    items: list[ReadingItem]
+
+
+class EnterpriseItem(Shape):
+    uscc: str
+    name_zh: str
+    name_en: str
+    industry: str
+    edition: str | None
+    grid: str | None
+    gb_t_4754: str | None
+    district: str | None
+    park: str | None
+    flags: list[str]
+
+
+class EnterprisesPage(Page):
+    items: list[EnterpriseItem]
+
+
+class DatedValue(Shape):
+    from_: Date | None = Field(alias="from", description="Null: for all time.")
+    value: str | list[str] | None
+
+
+class History(Shape):
+    edition: list[DatedValue]
+    grid: list[DatedValue]
+    district: list[DatedValue]
+    park: list[DatedValue]
+    flags: list[DatedValue]
+
+
+class SourceVersionItem(Shape):
+    from_: Date | None = Field(alias="from")
+    method: str
+    fuel: str | None
+    material: str | None
+    expression: str
+    substitution: str | None
+
+
+class ParameterItem(Shape):
+    name: str
+    value: Decimal
+    unit: str | None
+    from_: Date | None = Field(alias="from")
+    origin: str | None
+    reference: str | None
+
+
+class SourceItem(Shape):
+    id: str
+    method: str
+    fuel: str | None
+    material: str | None
+    expression: str
+    substitution: str | None
+    versions: list[SourceVersionItem]
+    parameters: list[ParameterItem]
+
+
+class ProductVersionItem(Shape):
+    from_: Date | None = Field(alias="from")
+    unit: str
+    expression: str
+
+
+class ProductItem(Shape):
+    id: str
+    unit: str
+    expression: str
+    versions: list[ProductVersionItem]
+
+
+class Enterprise(EnterpriseItem):
+    history: History
+    gateways: list[str]
+    meters: list[str]
+    sources: list[SourceItem]
+    products: list[ProductItem]
+
+
+class ParkItem(Shape):
+    code: str
+    name_zh: str
+    name_en: str
+    district: str
+
+
+class ParksPage(Page):
+    items: list[ParkItem]
+
+
+class DerivedItem(Shape):
+    function: str
+    inputs: dict[str, str]
+
+
+class ChannelVersionItem(Shape):
+    valid_from: Time
+    valid_to: Time | None
+    quantity: str
+    kind: Literal["register", "delta", "rate"]
+    unit: str
+    multiplier: Decimal
+    resolution: Decimal
+    modulus: Decimal | None
+    max_rate: Decimal | None
+    max_gap: str | None
+    period: str | None
+    snap: bool
+    opening: Decimal | None
+    closing: Decimal | None
+
+
+class ChannelItem(Shape):
+    id: str
+    channel: str
+    quantity: str
+    kind: Literal["register", "delta", "rate"]
+    unit: str = Field(description="Unit of its consumption.")
+    derived: DerivedItem | None
+    versions: list[ChannelVersionItem]
+
+
+class MeterItem(Shape):
+    uscc: str
+    id: str
+    name: str | None
+    channels: list[ChannelItem]
+
+
+class MetersPage(Page):
+    items: list[MeterItem]
+
+
+class ChangeItem(Shape):
+    id: int
+    at: Time
+    version: int
+    by: str
+    why: str
+    kind: str
+    uscc: str | None
+    key: list[str]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class ChangesPage(Page):
+    items: list[ChangeItem]
+
+
+class TermItem(Shape):
+    sign: Literal[-1, 1]
+    channel: str
+    amount: Decimal | None
+    unit: str
+    quality: QualityName
+    flags: list[FlagName]
+
+
+class CauseItem(Shape):
+    kind: str
+    by: str
+    why: str
+    batch: int | None
+
+
+class SupersededItem(Shape):
+    amount: Decimal | None
+    co2e_kg: Decimal | None
+    quality: QualityName
+    flags: list[FlagName]
+    factor: int | None
+    committed_at: Time | None
+
+
+class DerivedInterval(Shape):
+    at: Time
+    amount: Decimal | None
+    unit: str | None
+    co2e_kg: Decimal | None
+    co2e_mg: Decimal | None
+    quality: QualityName
+    flags: list[FlagName]
+    factor: int | None = Field(description="Its `used_factors` entry, by id.")
+    terms: list[TermItem]
+    committed_at: Time | None
+    rules_version: str | None
+    cause: CauseItem | None
+    supersedes: SupersededItem | None
+
+
+class UsedFactorItem(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    factor_set: str
+    mg_per_unit: str = Field(description="mg CO2e a unit of amount, exact: an integer or a fraction.")
+    formula: str | None
+    clause: str | None
+    edition: str | None
+    factors: list[dict[str, Any]] | None
+
+
+class ChannelStory(Shape):
+    channel: str
+    sign: Literal[-1, 1]
+    meter: str | None
+    unit: str
+    input: dict[str, str] | None = Field(description="Which derived channel it is an input of, and as what.")
+    derived: DerivedItem | None
+    versions: list[ChannelVersionItem]
+    readings: list[ReadingItem]
+
+
+class Derivation(Shape):
+    uscc: str
+    source: str
+    boundary: Literal["account", "ets"]
+    from_: Time = Field(alias="from")
+    to: Time
+    co2e_kg: Decimal | None
+    quality: QualityName
+    flags: list[FlagName]
+    intervals_known: int
+    sum: str
+    method: str | None
+    expression: str | None
+    formula: str | None
+    clause: str | None
+    edition: str | None
+    factor_set: str | None
+    rules_version: str | None
+    factors: list[dict[str, Any]]
+    used_factors: list[UsedFactorItem]
+    intervals: list[DerivedInterval]
+    channels: list[ChannelStory]
+    next: str | None
+
+
+class GatewayAccount(Shape):
+    """`received = stored + held + rejected` at every moment, in readings."""
+
+    received: int
+    stored: int
+    held: int
+    rejected: int
+    duplicates: int
+    conflicts: int
+
+
+class DeadLetterItem(Shape):
+    id: int
+    received_at: Time
+    reason: str
+    topic: str
+    gateway: str | None = Field(description="USCC/ID; null: on no account.")
+    size: int = Field(description="Bytes of the payload.")
+    readings: int = Field(description="What it counts on the gateway's account.")
+    positions: list[int] | None = Field(description="Which readings of the payload; null: all of it.")
+    detail: str
+    via: str
+    decoder: str
+    replayed_at: Time | None
+
+
+class DeadLettersPage(Page):
+    items: list[DeadLetterItem]
+
+
+class HeldItem(Shape):
+    id: int
+    received_at: Time
+    reason: str
+    topic: str
+    gateway: str
+    channel: str
+    at: Time
+    sent: Decimal
+    quality: Literal["good", "estimate", "invalid"]
+    revision: int
+    detail: str
+
+
+class HeldPage(Page):
+    items: list[HeldItem]
+
+
+class Done(Shape):
+    """What an action did, in readings or letters."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Live(Shape):
+    state: Literal["live"]
+    version: str
+    mode: Literal["timescale", "plain"] | None
+
+
+class ServiceItem(Shape):
+    name: str
+    pid: int
+    started_at: Time
+    beat_at: Time
+    fresh: bool
+    ready: bool
+    detail: dict[str, Any]
+
+
+class Ready(Shape):
+    state: Literal["ready"]
+    mode: Literal["timescale", "plain"]
+    version: str
+    versions: dict[str, str]
+    services: list[ServiceItem]
+
+
+class Version(Shape):
+    version: str
+    api: int
+    mode: Literal["timescale", "plain"]
+    versions: dict[str, str]
+    registry_version: int
+    rules_version: str
+    factor_set: str
+    ledger_rules_version: str | None
+    ledger_factor_set: str | None
+    zone: str

@@ -1,0 +1,48 @@
+"""Settings of the API, read once at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from domain.errors import SettingsError
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What a server of the API is told; `carbonmeter.settings` reads it.
+
+    connections_max   to the database: as many requests read at once, the others wait for at most
+                      `connection_wait_s_max` and are then answered 503
+    open_reads        routes of scope emissions:read answer without a key; on a loopback address alone
+    needed_services   the services whose fresh and ready beats make `GET /v1/health/ready` answer 200
+    metrics_folder    where the processes of this server keep their metrics; None: this process's alone
+    """
+
+    database: str = field(repr=False)  # a PostgreSQL URL: it may hold a password
+    host: str = "127.0.0.1"
+    port: int = 8080
+    connections_max: int = 8
+    connection_wait_s_max: float = 5.0
+    open_reads: bool = False
+    needed_services: tuple[str, ...] = ("ingest", "accounting")
+    metrics_folder: str | None = None
+    look_ahead_us: int = 86_400_000_000  # accounting's: readings are judged alike here
+
+    def __post_init__(self) -> None:
+        if self.open_reads and not is_loopback(self.host):
+            raise SettingsError(
+                f"open_reads lets anyone read without a key and is for loopback addresses alone, not for {self.host!r}:"
+                " turn it off, or listen on 127.0.0.1"
+            )
+        if self.connections_max < 1:
+            raise SettingsError(f"connections_max ({self.connections_max}) must be at least 1")

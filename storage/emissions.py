@@ -1,0 +1,317 @@
+"""Reading the ledger: sums of months and days, single entries, the state at an earlier moment, one entry's story.
+
+What is read is grouped by a *key*: the source's id, the scope, the place of the gas in a list, or 0 for the total.
+Sums leave the database exact; rows of 96 intervals come as numpy records.
+
+As of a run (`run`): an entry as it stood when that run was the last one: the current one if its run isn't later,
+else the one in the history that was superseded later and written no later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from domain.interval import INTERVALS_PER_DAY, from_us
+from storage.binary_copy import copy_out
+from storage.database import Connection
+
+
+class By(StrEnum):
+    """What sums are kept apart by."""
+
+    SOURCE = "source"
+    SCOPE = "scope"
+    GAS = "gas"
+    TOTAL = "total"
+
+
+class Want(NamedTuple):
+    """Days [first, end) of an enterprise; for sums of months, the first days of months in that range."""
+
+    enterprise_id: int
+    first: int
+    end: int
+
+
+class Filter(NamedTuple):
+    """Which entries, and what keeps them apart. `gases` gives the places that By.GAS counts by, from 1."""
+
+    boundary: str
+    by: By
+    gases: tuple[str, ...] = ()
+
+
+class SumRow(NamedTuple):
+    """Known entries of a day or month added up [mg CO2e], how many they are, by quality, their flags and factors."""
+
+    number: int  # local day, or first local day of a month
+    key: int
+    mg: int
+    known: int
+    measured: int
+    interpolated: int
+    estimated: int
+    substituted: int
+    flags: int
+    factor_ids: list[int]
+
+
+class PastEntries(NamedTuple):
+    """Entries of a source's day that stood as of a run and don't now; arrays are parallel."""
+
+    key: int
+    day: int
+    factor_id: int
+    indexes: list[int]
+    mg: list[int]
+    states: list[int]
+
+
+def _key(by: By) -> str:
+    return {
+        By.SOURCE: "t.source_id",
+        By.SCOPE: "t.scope::integer",
+        By.GAS: "coalesce(array_position(%(gases)s::text[], t.gas), 0)",
+        By.TOTAL: "0",
+    }[by]
+
+
+def _parameters(wants: Iterable[Want], wanted: Filter, run: int | None = None) -> dict[str, Any]:
+    wants = list(wants)
+    return {
+        "enterprises": [want.enterprise_id for want in wants],
+        "firsts": [want.first for want in wants],
+        "ends": [want.end for want in wants],
+        "boundary": wanted.boundary,
+        "gases": list(wanted.gases),
+        "run": run,
+    }
+
+
+_WANTS = """unnest(%(enterprises)s::integer[], %(firsts)s::integer[], %(ends)s::integer[])
+           AS w (enterprise_id, first, until)"""
+_SUMS = """sum(t.mg_sum), sum(t.known)::bigint, sum(t.measured)::bigint, sum(t.interpolated)::bigint,
+           sum(t.estimated)::bigint, sum(t.substituted)::bigint, bit_or(t.flags)"""
+
+
+def run_at(conn: Connection, as_of_us: int) -> int | None:
+    """The last run at a moment (0: before the first); None where none came after it, so that now is meant."""
+    row = conn.execute(
+        """SELECT coalesce((SELECT max(id) FROM runs WHERE committed_at <= %(at)s), 0),
+                  coalesce((SELECT max(id) FROM runs), 0)""",
+        {"at": from_us(as_of_us)},
+    ).fetchone()
+    assert row is not None
+    return None if row[0] == row[1] else int(row[0])
+
+
+def month_sums(conn: Connection, wants: Sequence[Want], wanted: Filter) -> list[SumRow]:
+    """Sums of whole local months."""
+    if not wants:
+        return []
+    rows = conn.execute(
+        f"""SELECT t.month, {_key(wanted.by)} AS key, {_SUMS}, t.factor_ids
+            FROM {_WANTS} JOIN ledger_months t
+              ON t.enterprise_id = w.enterprise_id AND t.month >= w.first AND t.month < w.until
+            WHERE %(boundary)s = ANY (t.boundaries)
+            GROUP BY t.month, key, t.factor_ids""",
+        _parameters(wants, wanted),
+    )
+    return [SumRow(*row[:2], int(row[2]), *row[3:]) for row in rows]
+
+
+def day_sums(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int | None = None) -> list[SumRow]:
+    """Sums of whole local days. As of a run: of those source-days of which nothing was written later."""
+    if not wants:
+        return []
+    rows = conn.execute(
+        f"""SELECT t.day, {_key(wanted.by)} AS key, {_SUMS}, t.factor_id
+            FROM {_WANTS} JOIN ledger_days t
+              ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
+            WHERE %(boundary)s = ANY (t.boundaries) {"" if run is None else "AND %(run)s >= ALL (t.run_ids)"}
+            GROUP BY t.day, key, t.factor_id""",
+        _parameters(wants, wanted, run),
+    )
+    return [SumRow(*row[:2], int(row[2]), *row[3:9], factor_ids=[row[9]] if row[3] else []) for row in rows]
+
+
+def entries(
+    conn: Connection,
+    wants: Sequence[Want],
+    wanted: Filter,
+    run: int | None = None,
+    *,
+    later_only: bool = False,
+) -> npt.NDArray[Any]:
+    """Single entries: records (key, day, factor_id, mg (96,), states (96,)), one a source-day.
+
+    As of a run, what was written later is missing from them (`past_entries` has what stood then).
+    `later_only`: only source-days of which something was written later, which `day_sums` leaves out.
+    """
+    columns = [("key", "int4", 0), ("day", "int4", 0), ("factor_id", "int8", 0)]
+    arrays = [("mg", "int8[]", INTERVALS_PER_DAY), ("states", "int2[]", INTERVALS_PER_DAY)]
+    if run is not None:
+        arrays.append(("run_ids", "int8[]", INTERVALS_PER_DAY))
+    if not wants:
+        # a query without rows has the same dtype
+        wants = [Want(-1, 0, 0)]
+    rows = copy_out(
+        conn.cursor(),
+        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, {", ".join(f"t.{name}" for name, _, _ in arrays)}
+            FROM {_WANTS} JOIN ledger_days t
+              ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
+            WHERE %(boundary)s = ANY (t.boundaries)
+              {"AND NOT (%(run)s >= ALL (t.run_ids))" if later_only else ""}""",
+        columns + arrays,
+        _parameters(wants, wanted, run),
+    )
+    if run is not None:
+        later = rows["run_ids"] > run
+        rows["states"][later] = 0
+        rows["mg"][later] = 0
+    return rows
+
+
+def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int) -> list[PastEntries]:
+    """Entries that stood as of a run and were superseded after it."""
+    if not wants:
+        return []
+    rows = conn.execute(
+        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids
+            FROM {_WANTS} JOIN ledger_history t
+              ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
+            WHERE %(boundary)s = ANY (t.boundaries) AND t.superseded_by > %(run)s AND %(run)s >= ANY (t.run_ids)""",
+        _parameters(wants, wanted, run),
+    )
+    result = []
+    for key, day, factor_id, indexes, mg, states, run_ids in rows:
+        kept = [i for i, written_by in enumerate(run_ids) if written_by <= run]
+        result.append(
+            PastEntries(
+                key,
+                day,
+                factor_id,
+                [indexes[i] for i in kept],
+                [mg[i] for i in kept],
+                [states[i] for i in kept],
+            )
+        )
+    return result
+
+
+def factor_sets(conn: Connection, factor_ids: Iterable[int]) -> dict[int, str]:
+    """The hash of the factor set that each used factor came from."""
+    return dict(
+        conn.execute(
+            "SELECT id, factor_set FROM used_factors WHERE id = ANY(%s)", [list(factor_ids)]
+        ).fetchall()
+    )
+
+
+class UsedFactor(NamedTuple):
+    """A factor as the ledger used it: mg CO2e per unit of consumption, exact, and how it was chosen."""
+
+    id: int
+    factor_set: str
+    numerator: int
+    denominator: int
+    description: dict[str, Any]
+
+
+def used_factors(conn: Connection, factor_ids: Iterable[int]) -> dict[int, UsedFactor]:
+    rows = conn.execute(
+        "SELECT id, factor_set, numerator, denominator, description FROM used_factors WHERE id = ANY(%s)",
+        [list(factor_ids)],
+    )
+    return {
+        id_: UsedFactor(id_, set_, int(top), int(bottom), description)
+        for id_, set_, top, bottom, description in rows
+    }
+
+
+class EntryDay(NamedTuple):
+    """Entries of a source's day with all that tells where they come from; arrays are parallel, by `indexes`.
+
+    superseded_by  None: these stand now
+    """
+
+    day: int
+    gas: str
+    scope: int
+    boundaries: list[str]
+    unit: str
+    exponent: int
+    factor_id: int
+    superseded_by: int | None
+    indexes: list[int]
+    consumption: list[int]
+    mg: list[int]
+    states: list[int]
+    run_ids: list[int]
+    cause_ids: list[int]
+
+
+def entry_days(
+    conn: Connection, source_id: int, boundary: str, first_day: int, end_day: int
+) -> list[EntryDay]:
+    """Every version of a source's entries in a boundary on days [first_day, end_day), the past ones too.
+
+    Entries under no factor are in no boundary: they are given with the account's.
+    """
+    within = """source_id = %(source)s AND day >= %(first)s AND day < %(end)s
+                AND (%(boundary)s = ANY (boundaries)
+                     OR (%(boundary)s = 'account' AND series = 0 AND boundaries = '{}'))"""
+    rows = conn.execute(
+        f"""SELECT day, gas, scope, boundaries, unit, exponent, factor_id, NULL::bigint, NULL::smallint[],
+                   consumption, mg, states, run_ids, cause_ids
+            FROM ledger_days WHERE {within}
+            UNION ALL
+            SELECT day, gas, scope, boundaries, unit, exponent, factor_id, superseded_by, indexes,
+                   consumption, mg, states, run_ids, cause_ids
+            FROM ledger_history WHERE {within}""",
+        {"source": source_id, "boundary": boundary, "first": first_day, "end": end_day},
+    )
+    return [
+        EntryDay(*row[:8], list(range(INTERVALS_PER_DAY)) if row[8] is None else row[8], *row[9:])
+        for row in rows
+    ]
+
+
+class Run(NamedTuple):
+    id: int
+    committed_at: datetime
+    rules_version: str
+    factor_set: str
+    registry_version: int
+
+
+def runs(conn: Connection, ids: Iterable[int]) -> dict[int, Run]:
+    rows = conn.execute(
+        "SELECT id, committed_at, rules_version, factor_set, registry_version FROM runs WHERE id = ANY(%s)",
+        [list(ids)],
+    )
+    return {row[0]: Run(*row) for row in rows}
+
+
+class CauseRow(NamedTuple):
+    id: int
+    kind: str
+    batch_id: int | None
+    by_whom: str
+    why: str
+
+
+def causes(conn: Connection, ids: Iterable[int]) -> dict[int, CauseRow]:
+    rows = conn.execute("SELECT id, kind, batch_id, by_whom, why FROM causes WHERE id = ANY(%s)", [list(ids)])
+    return {row[0]: CauseRow(*row) for row in rows}
+
+
+def latest_rules_and_factor_set(conn: Connection) -> tuple[str, str] | None:
+    """(rules version, factor set) that the ledger stands on now; None before the first run."""
+    row = conn.execute("SELECT rules_version, factor_set FROM cursors ORDER BY shard LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else None

@@ -188,9 +188,7 @@ class _Reader:
         for each, here in self.children(thing, "parameters", place):
             fields = self.fields("parameter", each, here)
             name = self.name("parameter", fields, "name", each, here)
-            begins = fields.pop("from", None)
-            key = f"?{here}" if begins is FAULTY else begins or ""
-            self.add("parameter", uscc, (source, name, key), here, fields)
+            self.add("parameter", uscc, (source, name, _from(fields, here)), here, fields)
 
     def versions(self, kind: str, uscc: str, thing: dict[str, Tree], place: str) -> str:
         """The versions of a source or product that one entry gives: one, or one a dated expression."""
@@ -203,18 +201,18 @@ class _Reader:
             ]
         fields = self.fields(kind, thing, place)
         name = self.name(kind, fields, "id", thing, place)
-        begins = fields.pop("from", None)
         if not expressions:
-            if fields or begins is not None:
-                self.add(kind, uscc, (name, f"?{place}" if begins is FAULTY else begins or ""), place, fields)
+            if fields:
+                self.add(kind, uscc, (name, _from(fields, place)), place, fields)
             return name
+        begins = fields.pop("from", None)
         for given, here, own in expressions:
             from_day = begins if own is None else own
             if own not in (None, FAULTY) and begins not in (None, FAULTY) and own < begins:
                 from_day = self.reading.fault(here, f"begins on {own}, before its {kind} does on {begins}")
             value = FIELDS[kind]["expression"](self.reading, given, here)
-            key = (name, f"?{here}" if from_day is FAULTY else from_day or "")
-            self.add(kind, uscc, key, place, {**fields, "expression": value}, {"expression": here})
+            version = {**fields, "from": from_day, "expression": value}
+            self.add(kind, uscc, (name, _from(version, here)), place, version, {"expression": here})
         return name
 
     def dated_expression(self, each: Tree, place: str) -> tuple[Tree, str, Value]:
@@ -227,6 +225,13 @@ class _Reader:
         if not is_null(each.get("from", Scalar("", "null"))):
             begins = FIELDS["source"]["from"](self.reading, each["from"], joined(place, "from"))
         return given, joined(place, "expression"), begins
+
+
+def _from(fields: dict[str, Value], place: str) -> str:
+    """The day from which fields hold, as a part of their key; where it can't be read, one that nothing else has."""
+    if fields.get("from") is FAULTY:
+        return f"?{place}"
+    return str(fields.pop("from", None) or "")
 
 
 def document_of(parks: Items, enterprises: Items) -> dict[str, Any]:

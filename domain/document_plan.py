@@ -79,14 +79,16 @@ def plan(
     return Plan(tuple(changes), unchanged)
 
 
-def _document_order(fault: Fault) -> list[tuple[int, str, int]]:
-    """Parks, then enterprises by their place; registered things last."""
-    parts = re.split(r"(\d+)", fault.place)
-    rank = {"line": 0, "parks[": 1, "enterprises[": 2}
-    first = next(
-        (rank[prefix] for prefix in rank if fault.place.startswith(prefix)), 0 if not fault.place else 3
-    )
-    return [(first, "", 0), *((1, "", int(part)) if part.isdigit() else (0, part, 0) for part in parts)]
+_ORDER = {"": 0, "line": 0, "parks": 2, "enterprises": 3, "registered": 4}
+
+
+def _document_order(fault: Fault) -> list[tuple[int, str]]:
+    """In the order of a document: what holds for all of it, parks, enterprises; registered things last."""
+    first, *rest = re.split(r"\W+", fault.place)
+    return [
+        (_ORDER.get(first, 1), first),
+        *((int(part), "") if part.isdigit() else (-1, part) for part in rest),
+    ]
 
 
 def _registered_place(item: ItemKey) -> str:

@@ -42,7 +42,7 @@ KINDS: dict[int, tuple[str, str]] = {
 _log = logging.getLogger("carbonmeter.api")
 
 
-class Problem(CarbonmeterError):
+class Problem(CarbonmeterError):  # noqa: N818 - as RFC 9457 calls it
     """A request that is refused: its status and every fault."""
 
     def __init__(

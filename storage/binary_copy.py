@@ -114,7 +114,7 @@ def copy_out(
     for name, type_, size in columns:
         fields += _fields(name, type_, size)
     row = np.dtype(fields)
-    chunks = []
+    chunks: list[bytes] = []
     with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
         chunks.extend(bytes(chunk) for chunk in copy)
     data = b"".join(chunks)

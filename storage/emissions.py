@@ -122,7 +122,7 @@ def month_sums(conn: Connection, wants: Sequence[Want], wanted: Filter) -> list[
             GROUP BY t.month, key, t.factor_ids""",
         _parameters(wants, wanted),
     )
-    return [SumRow(*row[:2], int(row[2]), *row[3:]) for row in rows]
+    return [SumRow._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
 
 
 def day_sums(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int | None = None) -> list[SumRow]:
@@ -137,7 +137,7 @@ def day_sums(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int |
             GROUP BY t.day, key, t.factor_id""",
         _parameters(wants, wanted, run),
     )
-    return [SumRow(*row[:2], int(row[2]), *row[3:9], factor_ids=[row[9]] if row[3] else []) for row in rows]
+    return [SumRow._make((*row[:2], int(row[2]), *row[3:9], [row[9]] if row[3] else [])) for row in rows]
 
 
 def entries(
@@ -277,7 +277,7 @@ def entry_days(
         {"source": source_id, "boundary": boundary, "first": first_day, "end": end_day},
     )
     return [
-        EntryDay(*row[:8], list(range(INTERVALS_PER_DAY)) if row[8] is None else row[8], *row[9:])
+        EntryDay._make((*row[:8], list(range(INTERVALS_PER_DAY)) if row[8] is None else row[8], *row[9:]))
         for row in rows
     ]
 

@@ -18,12 +18,18 @@ take all readings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.interval import DAY_US, HOUR_US, Calendar
+from accounting.channel_plan import compile_point
+from accounting.kernels.channels import run_channels
+from accounting.kernels.listing import list_stored, tally
+from accounting.kernels.standing import UNCOUNTED
+from domain.interval import DAY_US, HOUR_US, INTERVAL_US, Calendar
 from domain.ledger import NO_ANCHOR
 from domain.registry import Point
 
@@ -31,12 +37,13 @@ __all__ = [
     "NO_ANCHOR",
     "READING_DTYPE",
     "ChannelIntervals",
+    "PackedIntervals",
     "Rules",
     "StandingReadings",
     "channel_intervals",
     "gateway_tallies",
+    "packed_intervals",
     "standing_readings",
-    "valid_intervals",
 ]
 
 # One stored reading, as `channel_days.readings` holds them. Packed (43 bytes), so that every view of bytes
@@ -97,6 +104,19 @@ class ChannelIntervals:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedIntervals:
+    """Consumption of many points, one after the other; point i has [offsets[i], offsets[i + 1])."""
+
+    amounts: Int64
+    states: Int16
+    interval_offsets: Int64
+    anchor_days: Int64
+    anchors: Int64
+    day_offsets: Int64
+    tail_anchors: Int64
+
+
+@dataclass(frozen=True, slots=True)
 class StandingReadings:
     """What each stored reading is worth, sorted by (at, committed_at, batch, gateway).
 
@@ -116,6 +136,41 @@ class StandingReadings:
     flags: Int16
 
 
+# Plans of points that were asked for, by identity: a registry that is loaded anew has new points. Compiling one
+# takes longer than accounting for a day of it.
+_PLANS_MAX = 1 << 16
+_plans: dict[tuple[int, int], tuple[Point, Int64]] = {}
+
+
+def _plan(point: Point, rules: Rules) -> Int64:
+    key = (id(point), rules.look_ahead_us)
+    known = _plans.get(key)
+    if known is not None and known[0] is point:
+        return known[1]
+    plan = compile_point(point, rules.look_ahead_us)
+    if len(_plans) >= _PLANS_MAX:
+        _plans.clear()
+    _plans[key] = (point, plan)
+    return plan
+
+
+def _checked(readings: NDArray[np.void]) -> NDArray[np.void]:
+    """Readings as the kernels take them: of the type, in one piece, writable (which is part of a type to numba)."""
+    if readings.dtype != READING_DTYPE or readings.ndim != 1:
+        raise ValueError(f"readings are {readings.dtype} {readings.shape}; READING_DTYPE (n,) was expected")
+    flags = readings.flags
+    if flags.writeable and flags.c_contiguous:
+        return readings
+    return readings.copy()
+
+
+def _day_range(first_us: int, end_us: int, calendar: Calendar) -> tuple[int, int]:
+    """[first, end) numbers of the local days whose start lies in [first_us, end_us]."""
+    if first_us % INTERVAL_US or end_us % INTERVAL_US or end_us < first_us:
+        raise ValueError(f"[{first_us}, {end_us}) µs are not edges of intervals in order")
+    return -((-first_us - calendar.offset_us) // DAY_US), (end_us + calendar.offset_us) // DAY_US + 1
+
+
 def channel_intervals(
     point: Point,
     readings: NDArray[np.void],
@@ -127,23 +182,136 @@ def channel_intervals(
 ) -> ChannelIntervals:
     """Intervals of a point from its readings, unsorted and with repeats as they may be.
 
-    readings   READING_DTYPE (k,)   all stored readings, or all with `at >= since_us`
-    first_us, end_us                interval edges, [first_us, end_us)
-    since_us                        an anchor of an earlier run; left out: the readings are complete
+    readings          READING_DTYPE (k,)  all stored readings, or all with at ≥ since_us
+    first_us, end_us                      interval edges, [first_us, end_us)
+    since_us                              an anchor of an earlier run; left out: the readings are complete
 
-    Raises ValueError for edges that aren't, for readings of another type, for a derived point.
+    Raises ValueError for edges that aren't, readings of another type, a derived point.
     """
-    raise NotImplementedError
+    first_day, end_day = _day_range(first_us, end_us, calendar)
+    count = (end_us - first_us) // INTERVAL_US
+    readings = _checked(readings)
+    plan = _plan(point, rules)
+    days = np.arange(first_day, end_day)
+    amounts = np.empty(count, np.int64)
+    states = np.empty(count, np.int16)
+    anchors = np.empty(len(days), np.int64)
+    one = np.array([[0, len(readings)], [0, len(plan)], [0, count], [0, len(days)], [since_us, first_us]])
+    tails = np.empty(1, np.int64)
+    run_channels(
+        readings,
+        one[0],
+        plan,
+        one[1],
+        one[4, :1],
+        one[4, 1:],
+        one[2],
+        days * DAY_US - calendar.offset_us,
+        one[3],
+        calendar.offset_us,
+        0,
+        1,
+        amounts,
+        states,
+        anchors,
+        tails,
+    )
+    return ChannelIntervals(first_us, amounts, states, days, anchors, int(tails[0]))
 
 
-def gateway_tallies(
-    point: Point, readings: NDArray[np.void], calendar: Calendar
-) -> dict[int, tuple[int, int]]:
+def packed_intervals(
+    points: Sequence[Point],
+    readings: NDArray[np.void],
+    reading_offsets: Int64,
+    first_us: int,
+    end_us: int,
+    rules: Rules,
+    calendar: Calendar,
+    since_us: Sequence[int] | Int64 | None = None,
+    threads: int = 1,
+) -> PackedIntervals:
+    """Intervals of many points over the same stretch of time, in as many threads (the kernels hold no lock).
+
+    readings         READING_DTYPE   of all points, one after the other
+    reading_offsets  int64 (p + 1,)  where the readings of each begin and the last ones end
+    since_us         (p,)            anchors of earlier runs; None: the readings are complete
+
+    Raises ValueError as `channel_intervals` does, and for offsets that don't fit.
+    """
+    first_day, end_day = _day_range(first_us, end_us, calendar)
+    size = len(points)
+    if len(reading_offsets) != size + 1 or (
+        size
+        and (
+            reading_offsets[0] < 0
+            or reading_offsets[-1] > len(readings)
+            or (np.diff(reading_offsets) < 0).any()
+        )
+    ):
+        raise ValueError(
+            f"{len(reading_offsets)} offsets don't cut {len(readings)} readings for {size} points"
+        )
+    sinces = np.full(size, NO_ANCHOR) if since_us is None else np.asarray(since_us, np.int64)
+    if len(sinces) != size:
+        raise ValueError(f"{len(sinces)} anchors were given for {size} points")
+    count = (end_us - first_us) // INTERVAL_US
+    plans = [_plan(point, rules) for point in points]
+    plan_offsets = np.cumsum([0, *(len(plan) for plan in plans)])
+    days = np.arange(first_day, end_day)
+    result = PackedIntervals(
+        np.empty(size * count, np.int64),
+        np.empty(size * count, np.int16),
+        np.arange(size + 1) * count,
+        np.tile(days, size),
+        np.empty(size * len(days), np.int64),
+        np.arange(size + 1) * len(days),
+        np.empty(size, np.int64),
+    )
+    if not size:
+        return result
+    arguments = (
+        _checked(readings),
+        np.ascontiguousarray(reading_offsets, np.int64),
+        np.concatenate(plans),
+        plan_offsets,
+        sinces,
+        np.full(size, first_us),
+        result.interval_offsets,
+        result.anchor_days * DAY_US - calendar.offset_us,
+        result.day_offsets,
+        calendar.offset_us,
+    )
+    outputs = (result.amounts, result.states, result.anchors, result.tail_anchors)
+    if threads == 1:
+        run_channels(*arguments, 0, size, *outputs)
+        return result
+    piece = max(1, -(-size // (4 * threads)))  # several a thread, since channels differ in length
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [
+            pool.submit(run_channels, *arguments, begin, min(begin + piece, size), *outputs)
+            for begin in range(0, size, piece)
+        ]
+        for future in futures:
+            future.result()
+    return result
+
+
+def _in_order_of_arrival(readings: NDArray[np.void]) -> Int64:
+    keys = (readings["gateway"], readings["batch"], readings["committed_at"], readings["at"])
+    return np.lexsort(keys)
+
+
+def gateway_tallies(point: Point, readings: NDArray[np.void]) -> dict[int, tuple[int, int]]:
     """(duplicates, conflicts) by gateway id, as CONTRACT.md section 3 counts them, of the readings given.
 
     Both are counted stamp by stamp, so the tallies of parts that share no stamp (channel-days) add up.
     """
-    raise NotImplementedError
+    readings = _checked(readings)
+    gateways, numbers = np.unique(readings["gateway"], return_inverse=True)
+    duplicates, conflicts = np.zeros(len(gateways), np.int64), np.zeros(len(gateways), np.int64)
+    tally(readings, _in_order_of_arrival(readings), numbers, _plan(point, Rules()), duplicates, conflicts)
+    pairs = zip(gateways.tolist(), duplicates.tolist(), conflicts.tolist(), strict=True)
+    return {gateway: (duplicate, conflict) for gateway, duplicate, conflict in pairs}
 
 
 def standing_readings(
@@ -154,9 +322,15 @@ def standing_readings(
     since_us: int = NO_ANCHOR,
 ) -> StandingReadings:
     """Each stored reading with its count, whether it stands and its flags (`since_us` as above)."""
-    raise NotImplementedError
-
-
-def valid_intervals(point: Point, first_us: int, end_us: int) -> NDArray[np.bool_]:
-    """Whether each interval of [first_us, end_us) overlaps a version's validity: is part of a sum, expected."""
-    raise NotImplementedError
+    readings = _checked(readings)
+    order = _in_order_of_arrival(readings)
+    order = order[readings["at"][order] >= since_us]
+    size = len(order)
+    counts, versions = np.empty(size, np.int64), np.empty(size, np.int64)
+    stands, flags = np.empty(size, np.bool_), np.empty(size, np.int16)
+    list_stored(
+        readings, order, _plan(point, rules), since_us, calendar.offset_us, counts, versions, stands, flags
+    )
+    known = counts != UNCOUNTED
+    counts[~known] = 0
+    return StandingReadings(order, counts, known, versions, stands, flags)

@@ -1,0 +1,52 @@
+"""The decorator of every kernel: numba, without the interpreter's lock, kept on disk between processes.
+
+No fastmath (it reorders sums), no parallel (several threads call these). Compiling all kernels takes half a
+minute, loading them a fraction of a second, hence the cache. numba itself looks only at the file that a
+kernel stands in; a kernel takes in those of the other files that it calls, so that the age of a compiled
+kernel must be that of all of them: the cache is stamped with a digest of this folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+# What kernels take and give. A scalar is an int64 or uint64 when compiled, numpy's scalar or Python's int when
+# not; so the types here say to a reader what is meant, and the checker leaves arithmetic between them alone.
+Int: TypeAlias = Any
+UInt: TypeAlias = Any
+Int64s: TypeAlias = NDArray[Any]
+Int32s: TypeAlias = NDArray[Any]
+Int16s: TypeAlias = NDArray[Any]
+Int8s: TypeAlias = NDArray[Any]
+Bools: TypeAlias = NDArray[Any]
+Records: TypeAlias = NDArray[Any]  # accounting.channel.READING_DTYPE
+int64: Any = np.int64
+uint64: Any = np.uint64
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES = _digest_of_sources()
+
+
+def kernel(function: F) -> F:
+    """Compile on the first call (or load from the cache); releases the interpreter's lock while it runs."""
+    # error_model numpy: no divisor here can be zero, and the checks cost a tenth of the time
+    compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    if hasattr(compiled, "_cache"):  # it is plain Python under NUMBA_DISABLE_JIT
+        compiled._cache._cache_file._source_stamp = _SOURCES
+    return cast(F, compiled)

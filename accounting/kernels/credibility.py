@@ -1,0 +1,176 @@
+"""Which readings of a register are believed: the five rules of DESIGN.md section 4.
+
+A reading *continues* another when it isn't below it and not more than max_rate × elapsed above. In the plane of
+(count, max_rate × time - count) that is: it is not smaller in either. So `continues` is a partial order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accounting.kernels.compiled import Bools, Int, Int8s, Int64s, int64, kernel, uint64
+from accounting.kernels.layout import (
+    FROM,
+    HOUR,
+    LOOK_AHEAD,
+    MODULUS,
+    NEVER,
+    RATE,
+    RATE_DIVISOR,
+    TO,
+)
+from accounting.kernels.lookahead import build_index, first_continuing
+from accounting.kernels.wide import U0, add, compare, multiply, product_at_most
+
+# What becomes of a standing reading.
+CONTINUES = 0
+OVER = 1  # rollover
+BACK = 2  # reset
+ANEW = 3  # restart
+ASIDE = 4  # set aside: part of a lie, or noise
+
+
+@kernel
+def version_of(plan: Int64s, begin: Int, end: Int, stamp: Int) -> Int:
+    """The row of plan[begin:end] (one dial) that closes with or takes this stamp: the earlier where two touch."""
+    row = begin
+    while row < end - 1 and stamp > plan[row, TO]:
+        row += 1
+    return row
+
+
+@kernel
+def within_rate(rise: Int, since: Int, until: Int, plan: Int64s, begin: Int, end: Int) -> bool:
+    """Whether a rise ≥ 0 [counts] is at most max_rate × elapsed; over a change each part at its own rate."""
+    divisor = plan[begin, RATE_DIVISOR]
+    if end - begin == 1:
+        return product_at_most(rise, divisor, until - since, plan[begin, RATE])
+    high = low = U0
+    for row in range(begin, end):
+        elapsed = min(until, plan[row, TO]) - max(since, plan[row, FROM])
+        if elapsed > 0:
+            part_high, part_low = multiply(uint64(elapsed), uint64(plan[row, RATE]))
+            high, low = add(high, low, part_high, part_low)
+    rise_high, rise_low = multiply(uint64(rise), uint64(divisor))
+    return compare(rise_high, rise_low, high, low) <= 0
+
+
+@kernel
+def continues(at: Int64s, counts: Int64s, i: Int, j: Int, plan: Int64s, begin: Int, end: Int) -> bool:
+    """Whether reading j continues the earlier reading i."""
+    rise = counts[j] - counts[i]
+    if rise < 0:
+        return False
+    return within_rate(rise, at[i], at[j], plan, begin, end)
+
+
+@kernel
+def judge(
+    at: Int64s,
+    counts: Int64s,
+    size: Int,
+    plan: Int64s,
+    begin: Int,
+    end: Int,
+    verdicts: Int8s,
+    settled: Bools,
+) -> None:
+    """Judge the standing readings of one dial, plan[begin:end], in order of time.
+
+    at, counts  int64 (size,)   standing readings, stamps rising, counts within the dial
+    verdicts    int8 (size,)    written: CONTINUES, OVER, BACK, ANEW, ASIDE
+    settled     bool (size,)    written: a good reading that no later reading can unsettle, because the
+                                look-ahead of every break before it has ended by then
+
+    Time is linear but for the look-ahead. That scans the breaks ahead while they are few, as they are; when
+    it has looked at more than 32 for each reading, it goes on in an index (`lookahead`), so that a device
+    that breaks at every reading costs n log² n and not n².
+    """
+    if size == 0:
+        return
+    verdicts[0] = CONTINUES
+    settled[0] = True
+    good = int64(0)
+    open_until = int64(NEVER)
+    # Readings that don't continue their own predecessor, found at the first need.
+    breaks = np.empty(0, np.int64)
+    has_breaks = False
+    place = int64(0)  # in breaks: the first after the reading judged
+    seen = int64(0)  # in breaks: those before it were looked at for `good` and don't continue it
+    looked = int64(0)
+    index_counts = np.empty((0, 0), np.int64)
+    index_ranks = np.empty((0, 0), np.int32)
+    ranks = np.empty(0, np.int32)
+    has_index = False
+    i = int64(1)
+    while i < size:
+        rise = counts[i] - counts[good]
+        if rise >= 0 and within_rate(rise, at[good], at[i], plan, begin, end):
+            verdicts[i] = CONTINUES
+            settled[i] = at[i] >= open_until
+            good = i
+            i += 1
+            continue
+        row = version_of(plan, begin, end, at[i])
+        horizon = at[i] + plan[row, LOOK_AHEAD]
+        # 1: a lie?
+        if not has_breaks:
+            breaks = np.empty(size, np.int64)
+            found = 0
+            for j in range(i, size):
+                if not continues(at, counts, j - 1, j, plan, begin, end):
+                    breaks[found] = j
+                    found += 1
+            breaks = breaks[:found].copy()
+            has_breaks = True
+        while place < breaks.size and breaks[place] <= i:
+            place += 1
+        seen = max(seen, place)
+        back = int64(-1)
+        if not has_index:
+            while seen < breaks.size and at[breaks[seen]] <= horizon:
+                if continues(at, counts, good, breaks[seen], plan, begin, end):
+                    back = breaks[seen]
+                    break
+                seen += 1
+                looked += 1
+            if looked > 32 * size + 4096:
+                index_counts, index_ranks, ranks = build_index(at, counts, size, breaks, plan, begin, end)
+                has_index = True
+        else:
+            seen = first_continuing(
+                index_counts, index_ranks, at, counts, ranks, breaks, seen, horizon, counts[good], ranks[good]
+            )
+            if seen < breaks.size and at[breaks[seen]] <= horizon:
+                back = breaks[seen]
+        if back >= 0:
+            for j in range(i, back):
+                verdicts[j] = ASIDE
+                settled[j] = False
+            verdicts[back] = CONTINUES
+            settled[back] = at[back] >= open_until
+            good = back
+            seen = int64(0)
+            i = back + 1
+            continue
+        open_until = max(open_until, horizon)
+        modulus = plan[row, MODULUS]
+        if rise < 0 and modulus > 0 and within_rate(rise + modulus, at[good], at[i], plan, begin, end):
+            verdicts[i] = OVER
+        elif (
+            rise < 0
+            and 0 <= counts[i] <= counts[good] // 2
+            and within_rate(counts[i], at[good], at[i], plan, begin, end)
+        ):
+            verdicts[i] = BACK
+        elif rise < 0 and not product_at_most(HOUR, plan[row, RATE], -rise, plan[row, RATE_DIVISOR]):
+            verdicts[i] = ASIDE  # noise; the next is judged against the same
+            settled[i] = False
+            i += 1
+            continue
+        else:
+            verdicts[i] = ANEW
+        settled[i] = at[i] >= open_until
+        good = i
+        seen = int64(0)
+        i += 1

@@ -214,7 +214,7 @@ class _PointRun:
 
     def _count(self, readings: Rows, until_us: int) -> None:
         mine = readings[(readings["at"] >= self._first_us) & (readings["at"] < until_us)]
-        for gateway, pair in gateway_tallies(self.point, mine, self._calendar).items():
+        for gateway, pair in gateway_tallies(self.point, mine).items():
             before = self.tallies.get(gateway, (0, 0))
             self.tallies[gateway] = (before[0] + pair[0], before[1] + pair[1])
 
@@ -367,10 +367,10 @@ class GroupRun:
         day = np.concatenate([before, new])
         if len(np.unique(day["at"])) == len(day):
             return  # every stamp once: neither a duplicate nor a conflict
-        for gateway, (duplicates, conflicts) in gateway_tallies(point, day, self._calendar).items():
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, day).items():
             tallies[gateway, point.id][0] += duplicates
             tallies[gateway, point.id][1] += conflicts
-        for gateway, (duplicates, conflicts) in gateway_tallies(point, before, self._calendar).items():
+        for gateway, (duplicates, conflicts) in gateway_tallies(point, before).items():
             tallies[gateway, point.id][0] -= duplicates
             tallies[gateway, point.id][1] -= conflicts
 

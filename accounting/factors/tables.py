@@ -96,7 +96,10 @@ class FactorTables:
 
 
 def canonical(value: Any) -> Any:
-    """Plain JSON of tables and methods: mappings with sorted text keys, fractions as n/d, notes left out."""
+    """Plain JSON of tables and methods: mappings with text keys, fractions as n/d.
+
+    All that a description may print is in it, notes too: equal hashes mean equal answers, word for word.
+    """
     match value:
         case None | bool() | int() | str():
             return value
@@ -107,8 +110,7 @@ def canonical(value: Any) -> Any:
         case tuple() | list():
             return [canonical(each) for each in value]
     if hasattr(value, "__dataclass_fields__"):
-        names = [name for name in value.__dataclass_fields__ if name not in ("note", "set_hash", "text")]
-        return {name: canonical(getattr(value, name)) for name in names}
+        return {name: canonical(getattr(value, name)) for name in value.__dataclass_fields__}
     return str(value)
 
 

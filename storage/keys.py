@@ -49,7 +49,9 @@ class Key:
 
     def may_publish(self, uscc: str, gateway: str) -> bool:
         """Whether readings of this gateway may come under this key."""
-        return self.allows(Scope.READINGS_WRITE) and (not self.gateways or f"{uscc}/{gateway}" in self.gateways)
+        return self.allows(Scope.READINGS_WRITE) and (
+            not self.gateways or f"{uscc}/{gateway}" in self.gateways
+        )
 
     def only_gateway(self) -> tuple[str, str] | None:
         """(uscc, gateway) of a key that is bound to exactly one gateway."""
@@ -64,11 +66,15 @@ class Key:
         return self.name or f"key {self.prefix}"
 
 
-def create(conn: Connection, scopes: Iterable[str], gateways: Iterable[str] = (), name: str = "") -> tuple[str, Key]:
+def create(
+    conn: Connection, scopes: Iterable[str], gateways: Iterable[str] = (), name: str = ""
+) -> tuple[str, Key]:
     """Make a key; the text returned is the only copy of it. FaultyDocument lists all that is wrong with the wishes."""
     wanted, bound = sorted(set(scopes)), sorted(set(gateways))
     faults = [
-        Fault("scope", f"{scope!r} is none of {', '.join(Scope)}") for scope in wanted if scope not in list(Scope)
+        Fault("scope", f"{scope!r} is none of {', '.join(Scope)}")
+        for scope in wanted
+        if scope not in list(Scope)
     ]
     if not wanted:
         faults.append(Fault("scope", f"a key needs at least one scope: {', '.join(Scope)}"))
@@ -79,7 +85,9 @@ def create(conn: Connection, scopes: Iterable[str], gateways: Iterable[str] = ()
         elif not is_identifier(id_):
             faults.append(Fault("gateway", f"{gateway!r} must be USCC/ID: {id_!r} is no gateway id"))
     if bound and not {Scope.READINGS_WRITE, Scope.ADMIN} & set(wanted):
-        faults.append(Fault("gateway", f"gateways bind keys of scope {Scope.READINGS_WRITE}, which this one lacks"))
+        faults.append(
+            Fault("gateway", f"gateways bind keys of scope {Scope.READINGS_WRITE}, which this one lacks")
+        )
     if faults:
         raise FaultyDocument(faults)
     while True:
@@ -121,6 +129,12 @@ def revoke(conn: Connection, prefix: str) -> Key | None:
         [prefix],
     ).fetchone()
     return _key(row) if row else None
+
+
+def revoked(conn: Connection, ids: Iterable[int]) -> set[int]:
+    """Which of these keys are revoked by now."""
+    rows = conn.execute("SELECT id FROM api_keys WHERE id = ANY(%s) AND revoked_at IS NOT NULL", [list(ids)])
+    return {int(id_) for (id_,) in rows}
 
 
 def _hash(text: str) -> bytes:

@@ -1,0 +1,559 @@
+"""One MQTT connection of the endpoint: cuts the stream into packets and answers them.
+
+PUBLISH is the hot path: one buffer may hold thousands, they become one chunk of the pipeline, and no task is made for
+any. Reading stops while the pipeline is full, while the client has as much in flight as it may (3.1.1 can't be told a
+Receive Maximum), and while it doesn't take what we write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ingest.delivery import Chunk, Receipt
+from ingest.metrics import CLOSED, STALE_ACKNOWLEDGEMENTS
+from ingest.mqtt_packet import (
+    AUTH,
+    CONNECT,
+    DISCONNECT,
+    PINGREQ,
+    PINGRESP_BYTES,
+    PUBACK,
+    PUBACKS,
+    PUBLISH_PROPERTIES,
+    SUBSCRIBE,
+    SUBSCRIPTION_IDENTIFIER,
+    TOPIC_ALIAS,
+    UNSUBSCRIBE,
+    V5,
+    Connect,
+    ProtocolError,
+    Reader,
+    Reason,
+    Will,
+    connack,
+    connack_properties,
+    disconnect,
+    puback,
+    read_connect,
+    read_disconnect,
+    read_properties,
+    read_subscribe,
+    read_unsubscribe,
+    suback,
+    unsuback,
+)
+from ingest.sign_in import Principal
+from ingest.topic import parse_topic
+from ingest.topic_filter import answer
+
+if TYPE_CHECKING:
+    from ingest.endpoint import Endpoint, Session
+
+log = logging.getLogger("carbonmeter.endpoint")
+
+# CONNECT has five fields of up to 64 KiB; nobody needs as much before having signed in
+CONNECT_BYTES_MAX = 64 << 10
+LINGER_S = (
+    2.0  # what still comes after our last word is read and dropped, so that the client gets to see that word
+)
+FILTERS_MAX = 100
+CLIENT_ID_MAX = 256
+
+_puback = PUBACKS.__getitem__
+
+
+class Connection(asyncio.BufferedProtocol):
+    """The server's side of one connection. Everything runs on the loop's thread."""
+
+    __slots__ = (
+        "_endpoint",
+        "_held_back",
+        "_in_flight",
+        "_is_ending",
+        "_is_reading",
+        "_linger",
+        "_need",
+        "_partial",
+        "_transport",
+        "_version",
+        "client_id",
+        "expiry_s",
+        "keep_alive_s",
+        "maximum_packet_size",
+        "principal",
+        "seen_at",
+        "session",
+        "slow_since",
+        "will",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._transport: asyncio.Transport | None = None
+        self._version = 0  # until CONNECT was accepted or at least understood
+        self._partial = bytearray()
+        self._need = 0  # bytes of the packet in `_partial`, 0 while its length isn't known
+        self._in_flight = 0
+        self._is_reading = True
+        self._is_ending = False
+        self._held_back: set[str] = set()  # why nothing is read: room, acks, writing, sign-in
+        self._linger: asyncio.TimerHandle | None = None
+        self.principal: Principal | None = None
+        self.client_id = ""
+        self.session: Session | None = None
+        self.expiry_s = 0
+        self.keep_alive_s = 0
+        self.maximum_packet_size: int | None = None
+        self.will: Will | None = None
+        self.seen_at = endpoint.now
+        self.slow_since: float | None = None
+
+    # asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if not self._endpoint.opened(self):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._transport = None
+        self._is_ending = True
+        self._endpoint.partial_bytes -= len(self._partial)
+        self._partial = bytearray()
+        if self._linger is not None:
+            self._linger.cancel()
+        self._endpoint.closed(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return self._endpoint.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.seen_at = self._endpoint.now
+        if self._is_ending:
+            return
+        data = self._endpoint.received(nbytes)
+        if self._partial:
+            self._partial += data
+            self._endpoint.partial_bytes += nbytes
+            if len(self._partial) < self._need:
+                if self._endpoint.partial_bytes > self._endpoint.settings.partial_bytes_max:
+                    self.end(Reason.QUOTA_EXCEEDED, "too many unfinished packets")
+                return
+            data = bytes(self._partial)
+            self._endpoint.partial_bytes -= len(data)
+            self._partial = bytearray()
+        self._take(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self.slow_since = self._endpoint.now
+        self._hold_back("writing")
+
+    def resume_writing(self) -> None:
+        self.slow_since = None
+        self._go_on("writing")
+
+    # Holding back
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._is_ending
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether we don't read, so that silence isn't the client's."""
+        return bool(self._held_back)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the client doesn't take what we write."""
+        return self.slow_since is not None
+
+    def _hold_back(self, why: str) -> None:
+        self._held_back.add(why)
+        if self._is_reading and self._transport is not None and not self._is_ending:
+            self._transport.pause_reading()
+            self._is_reading = False
+
+    def _go_on(self, why: str) -> None:
+        self._held_back.discard(why)
+        if self._held_back or self._is_reading or self._transport is None:
+            return
+        self.seen_at = self._endpoint.now
+        self._is_reading = True
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def stop_reading(self) -> None:
+        """The server stops: what was read is committed and acknowledged, the rest stays with the client."""
+        self._hold_back("stopping")
+
+    def _room(self) -> None:
+        self._go_on("room")
+
+    # Packets
+
+    def _take(self, data: bytes) -> None:
+        """Answer the packets in `data` and keep what is left of the last one."""
+        topics: list[bytes] = []
+        payloads: list[bytes] = []
+        packet_ids: list[int] = []
+        retained: list[int] = []
+        version = self._version
+        limit = self._endpoint.settings.packet_bytes_max if version else CONNECT_BYTES_MAX
+        window = self._endpoint.settings.receive_maximum - self._in_flight
+        position, end = 0, len(data)
+        need = 0
+        fault: ProtocolError | None = None
+        try:
+            while end - position >= 2:
+                first, size = data[position], data[position + 1]
+                at = position + 2
+                if size >= 0x80:
+                    size &= 0x7F
+                    for shift in (7, 14, 21):
+                        if at >= end:
+                            at = 0
+                            break
+                        digit = data[at]
+                        at += 1
+                        size |= (digit & 0x7F) << shift
+                        if digit < 0x80:
+                            break
+                    else:
+                        raise ProtocolError(
+                            Reason.MALFORMED_PACKET, "a remaining length of more than four bytes"
+                        )
+                    if not at:  # its length hasn't come whole
+                        break
+                stop = at + size
+                if stop - position > limit:
+                    self._too_large(data, first, at, stop - position)
+                    raise ProtocolError(Reason.PACKET_TOO_LARGE, f"a packet of {stop - position} bytes")
+                if stop > end:
+                    need = stop - position
+                    break
+                if 0x30 <= first < 0x40 and version:
+                    start = at + 2
+                    if start > stop:
+                        raise ProtocolError(Reason.MALFORMED_PACKET, "PUBLISH ends within its topic")
+                    after = start + (data[at] << 8 | data[at + 1])
+                    qos = first & 0x06
+                    packet_id = 0
+                    payload_at = after
+                    if qos:
+                        if qos != 2:
+                            self._bad_qos(qos)
+                        payload_at += 2
+                        if payload_at > stop:
+                            raise ProtocolError(Reason.MALFORMED_PACKET, "PUBLISH ends within its packet id")
+                        packet_id = data[after] << 8 | data[after + 1]
+                        if not packet_id:
+                            raise ProtocolError(Reason.PROTOCOL_ERROR, "packet id 0")
+                        window -= 1
+                        if window < 0 and version == V5:
+                            raise ProtocolError(
+                                Reason.RECEIVE_MAXIMUM_EXCEEDED, "more in flight than was announced"
+                            )
+                    elif payload_at > stop:
+                        raise ProtocolError(Reason.MALFORMED_PACKET, "PUBLISH ends within its topic")
+                    elif first & 0x08:
+                        raise ProtocolError(Reason.MALFORMED_PACKET, "DUP at QoS 0")
+                    if version == V5:
+                        if payload_at >= stop:
+                            raise ProtocolError(Reason.MALFORMED_PACKET, "PUBLISH without properties")
+                        payload_at = (
+                            self._after_properties(data, payload_at, stop)
+                            if data[payload_at]
+                            else payload_at + 1
+                        )
+                    if after == start:
+                        raise ProtocolError(Reason.PROTOCOL_ERROR, "an empty topic")
+                    if first & 0x01:
+                        retained.append(len(topics))
+                    topics.append(data[start:after])
+                    payloads.append(data[payload_at:stop])
+                    packet_ids.append(packet_id)
+                else:
+                    if not version:
+                        # Signing in takes a while: the rest waits for it.
+                        self._keep(data[stop:], 0)
+                        self._connect(data, first, at, stop)
+                        return
+                    if topics:
+                        self._submit(topics, payloads, packet_ids, retained)
+                        topics, payloads, packet_ids, retained = [], [], [], []
+                    self._answer(data, first, at, stop)
+                    if self._is_ending:
+                        return
+                position = stop
+        except ProtocolError as error:
+            fault = error
+        if topics:
+            self._submit(topics, payloads, packet_ids, retained)
+        if fault is not None:
+            self.end(fault.reason, fault.detail)
+        elif position < end:
+            self._keep(data[position:], need)
+
+    def _keep(self, rest: bytes, need: int) -> None:
+        self._partial += rest
+        self._need = need
+        self._endpoint.partial_bytes += len(rest)
+
+    def _submit(
+        self, topics: list[bytes], payloads: list[bytes], packet_ids: list[int], retained: list[int]
+    ) -> None:
+        assert self.principal is not None
+        pipeline = self._endpoint.pipeline
+        self._in_flight += len(packet_ids) - packet_ids.count(0)
+        pipeline.submit(
+            Chunk(
+                self,
+                "endpoint",
+                self._endpoint.clock.now_us(),
+                topics,
+                payloads,
+                packet_ids,
+                frozenset(retained) if retained else _NONE,
+                self.principal.allowed,
+            )
+        )
+        if pipeline.is_full and "room" not in self._held_back:
+            self._hold_back("room")
+            pipeline.when_room(self._room)
+        if self._in_flight >= self._endpoint.settings.receive_maximum and self._version != V5:
+            self._hold_back("acks")
+
+    def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
+        """Acknowledge: in the order of submission, and only on the connection that it came by, which is this one."""
+        if self._transport is None or self._transport.is_closing() or self._is_ending:
+            STALE_ACKNOWLEDGEMENTS.inc(sum(len(chunk.packet_ids) for chunk in chunks))
+        else:
+            parts = []
+            for chunk in chunks:
+                packet_ids = chunk.packet_ids
+                self._in_flight -= len(packet_ids) - packet_ids.count(0)
+                if chunk.codes and self._version == V5:
+                    codes = chunk.codes
+                    parts += [
+                        puback(packet_id, codes[place])
+                        if packet_id and place in codes
+                        else _puback(packet_id)
+                        for place, packet_id in enumerate(packet_ids)
+                    ]
+                else:
+                    parts += map(_puback, packet_ids)
+            self._transport.write(b"".join(parts))
+            if "acks" in self._held_back and self._in_flight < self._endpoint.settings.receive_maximum:
+                self._go_on("acks")
+        if receipts:
+            self._endpoint.send_receipts(receipts, committed_us)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._is_ending and not self._transport.is_closing():
+            self._transport.write(data)
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def _bad_qos(self, qos: int) -> None:
+        if qos == 6:
+            raise ProtocolError(Reason.MALFORMED_PACKET, "QoS 3")
+        self._event("qos_2", "a PUBLISH at QoS 2; this endpoint takes QoS 0 and 1")
+        raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "QoS 2")
+
+    def _after_properties(self, data: bytes, at: int, stop: int) -> int:
+        reader = Reader(data, at, stop)
+        properties = read_properties(reader, PUBLISH_PROPERTIES)
+        if TOPIC_ALIAS in properties:
+            raise ProtocolError(Reason.TOPIC_ALIAS_INVALID, "a topic alias, and none was offered")
+        if SUBSCRIPTION_IDENTIFIER in properties:
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "a subscription identifier in a client's PUBLISH")
+        return reader.at
+
+    def _too_large(self, data: bytes, first: int, at: int, size: int) -> None:
+        """Record a packet over the maximum, at the gateway that its topic names where that has come already."""
+        gateway = None if self.principal is None else self.principal.only_gateway()
+        if self.principal is not None and first >> 4 == 3 and len(data) >= at + 2:
+            address = parse_topic(data[at + 2 : at + 2 + (data[at] << 8 | data[at + 1])])
+            allowed = self.principal.allowed
+            if address is not None and (allowed is None or address.name in allowed):
+                gateway = address.uscc, address.gateway
+        self._event("packet_too_large", f"a packet of {size} bytes, the maximum is {self._limit()}", gateway)
+
+    def _limit(self) -> int:
+        return self._endpoint.settings.packet_bytes_max if self._version else CONNECT_BYTES_MAX
+
+    def _event(self, kind: str, detail: str, gateway: tuple[str, str] | None = None) -> None:
+        if gateway is None and self.principal is not None:
+            gateway = self.principal.only_gateway()
+        who = f"client {self.client_id!a}" if self.client_id else "a client"
+        self._endpoint.pipeline.event(kind, gateway, f"{who}: {detail}")
+
+    # Signing in
+
+    def _connect(self, data: bytes, first: int, at: int, stop: int) -> None:
+        try:
+            if first != CONNECT << 4:
+                raise ProtocolError(Reason.PROTOCOL_ERROR, "the first packet is no CONNECT")
+            request = read_connect(data, at, stop)
+        except ProtocolError as error:
+            self._refuse_connect(data, first, at, error)
+            return
+        self._version = request.version
+        if len(request.client_id) > CLIENT_ID_MAX or (
+            not request.client_id and request.version != V5 and not request.clean_start
+        ):
+            self.refuse(Reason.CLIENT_ID_NOT_VALID)
+            return
+        self._hold_back("sign-in")
+        self._endpoint.sign_in(self, request)
+
+    def _refuse_connect(self, data: bytes, first: int, at: int, error: ProtocolError) -> None:
+        """Answer a CONNECT that can't be read, in the words of the version that it seems to be of."""
+        name = data[at + 2 : at + 6]
+        if first == CONNECT << 4 and name == b"MQTT" and len(data) > at + 6 and data[at + 6] == V5:
+            self._version = V5
+            self.refuse(error.reason)
+        elif error.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION:
+            self.refuse(error.reason)
+        else:
+            self.end(error.reason, error.detail)
+
+    def refuse(self, reason: Reason) -> None:
+        """CONNACK with a reason, and the end."""
+        self.write(connack(self._version, reason))
+        self._version = 0  # no DISCONNECT after a CONNACK that refuses
+        self.end(reason, "CONNECT was refused")
+
+    def accept(
+        self,
+        principal: Principal,
+        request: Connect,
+        client_id: str,
+        session: Session,
+        *,
+        session_present: bool,
+        expiry_s: int,
+    ) -> None:
+        """Signed in: answer, and go on with what came meanwhile."""
+        settings = self._endpoint.settings
+        self.principal, self.client_id, self.session = principal, client_id, session
+        self.expiry_s, self.will = expiry_s, request.will
+        self.keep_alive_s, self.maximum_packet_size = request.keep_alive_s, request.maximum_packet_size
+        self.write(
+            connack(
+                self._version,
+                Reason.SUCCESS,
+                session_present=session_present,
+                properties=connack_properties(
+                    receive_maximum=settings.receive_maximum,
+                    maximum_packet_size=settings.packet_bytes_max,
+                    session_expiry_s=None if expiry_s == request.session_expiry_s else expiry_s,
+                    assigned_client_id=None if request.client_id else client_id,
+                ),
+            )
+        )
+        rest, self._partial = bytes(self._partial), bytearray()
+        self._endpoint.partial_bytes -= len(rest)
+        self._go_on("sign-in")
+        if rest:
+            self._take(rest)
+
+    # What isn't PUBLISH
+
+    def _answer(self, data: bytes, first: int, at: int, stop: int) -> None:
+        kind = first >> 4
+        if first & 0x0F != (2 if kind in (SUBSCRIBE, UNSUBSCRIBE) else 0):
+            raise ProtocolError(Reason.MALFORMED_PACKET, f"flags 0x{first & 0x0F:x} of packet type {kind}")
+        if kind == PINGREQ:
+            self.write(PINGRESP_BYTES)
+        elif kind == SUBSCRIBE:
+            self._subscribe(data, at, stop)
+        elif kind == UNSUBSCRIBE:
+            self._unsubscribe(data, at, stop)
+        elif kind == DISCONNECT:
+            self._disconnect(data, at, stop)
+        elif kind == PUBACK:
+            pass  # nothing of ours waits for one: receipts go out at QoS 0
+        else:
+            what = "enhanced authentication" if kind == AUTH else f"packet type {kind}"
+            raise ProtocolError(Reason.PROTOCOL_ERROR, f"{what} out of place")
+
+    def _subscribe(self, data: bytes, at: int, stop: int) -> None:
+        request = read_subscribe(self._version, data, at, stop)
+        assert self.principal is not None
+        assert self.session is not None
+        reasons: list[int] = []
+        for pattern in request.filters:
+            reason = answer(pattern, self.principal.allowed)
+            if reason is Reason.SUCCESS and pattern not in self.session.filters:
+                if len(self.session.filters) >= FILTERS_MAX:
+                    reason = Reason.QUOTA_EXCEEDED
+                else:
+                    self.session.filters.add(pattern)
+                    self._endpoint.subscribed(self, pattern)
+            reasons.append(reason)
+        self.write(suback(self._version, request.packet_id, reasons))
+
+    def _unsubscribe(self, data: bytes, at: int, stop: int) -> None:
+        request = read_unsubscribe(self._version, data, at, stop)
+        assert self.session is not None
+        reasons: list[int] = []
+        for pattern in request.filters:
+            if pattern in self.session.filters:
+                self.session.filters.discard(pattern)
+                self._endpoint.unsubscribed(self, pattern)
+                reasons.append(Reason.SUCCESS)
+            else:
+                reasons.append(Reason.NO_SUBSCRIPTION_EXISTED)
+        self.write(unsuback(self._version, request.packet_id, reasons))
+
+    def _disconnect(self, data: bytes, at: int, stop: int) -> None:
+        reason, expiry_s = read_disconnect(self._version, data, at, stop)
+        if expiry_s is not None:
+            if expiry_s and not self.expiry_s:
+                raise ProtocolError(Reason.PROTOCOL_ERROR, "a session that was to end is to stay")
+            self.expiry_s = min(expiry_s, self._endpoint.settings.session_expiry_s_max)
+        if reason == 0:
+            self.will = None
+        self._is_ending = True
+        if self._transport is not None:
+            self._transport.close()
+
+    # The end
+
+    def end(self, reason: Reason, detail: str) -> None:
+        """End the connection for a reason that the client gets to know where its version can be told."""
+        if self._is_ending or self._transport is None:
+            return
+        CLOSED.labels(reason.name.lower()).inc()
+        log.info("closing %s: %s", ascii(self.client_id) if self.client_id else "a connection", detail)
+        self._is_ending = True
+        transport = self._transport
+        if self._version == V5:
+            transport.write(disconnect(reason))
+        with contextlib.suppress(OSError, NotImplementedError):
+            # Closing at once with bytes unread resets the connection, and our last word may be lost with it.
+            transport.write_eof()
+        if not self._is_reading:
+            self._is_reading = True
+            with contextlib.suppress(RuntimeError):
+                transport.resume_reading()
+        self._linger = asyncio.get_running_loop().call_later(LINGER_S, transport.abort)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+_NONE: frozenset[int] = frozenset()

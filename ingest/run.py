@@ -1,0 +1,189 @@
+"""The ingest process: the only file of this room that opens connections and joins the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from domain.clock import Clock, SystemClock
+from domain.errors import Refused, Unavailable
+from domain.registry import Registry
+from ingest.endpoint import Endpoint
+from ingest.housekeeping import Housekeeping
+from ingest.pipeline import Pipeline
+from ingest.settings import IngestSettings
+from ingest.sign_in import SignIn, is_loopback
+from ingest.subscriber import Subscriber
+from ingest.write import Writer
+from storage import registry
+from storage.database import Connection, connect
+
+log = logging.getLogger("carbonmeter.ingest")
+
+# The committer wakes up often and briefly, between the loop's long stretches of parsing: it must not wait the
+# usual 5 ms for the interpreter each time. Measured at the endpoint: a third more messages a second.
+SWITCH_INTERVAL_S = 0.0005
+
+
+def main(settings: IngestSettings) -> int:
+    """Run until SIGTERM or SIGINT; 0 for a clean stop, 1 where ingest stopped by itself."""
+    return asyncio.run(serve(settings, SystemClock()))
+
+
+async def serve(
+    settings: IngestSettings, clock: Clock, started: Callable[[Ingest], None] | None = None
+) -> int:
+    """As `main`, within a loop. `started` is called once it takes readings."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, stop.set)
+    ingest = Ingest(settings, clock)
+    stopping = asyncio.ensure_future(stop.wait())
+    starting = asyncio.ensure_future(ingest.start())
+    try:
+        await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return 0
+        starting.result()
+        if started is not None:
+            started(ingest)
+        await asyncio.wait({stopping, ingest.failure}, return_when=asyncio.FIRST_COMPLETED)
+        failed = ingest.failure.exception() if ingest.failure.done() else None
+        if failed is not None:
+            log.error("ingest stops: %s", failed)
+        return 0 if failed is None else 1
+    finally:
+        stopping.cancel()
+        await ingest.stop()
+
+
+class Ingest:
+    """All parts of the process, joined."""
+
+    def __init__(self, settings: IngestSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._pipeline: Pipeline | None = None
+        self._sign_in: SignIn | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._subscribing: asyncio.Task[None] | None = None
+        self.endpoint: Endpoint | None = None
+        self.subscriber: Subscriber | None = None
+
+    def _connect(self) -> Connection:
+        return connect(self._settings.database, "carbonmeter ingest")
+
+    @property
+    def failure(self) -> asyncio.Future[None]:
+        assert self._pipeline is not None
+        return self._pipeline.failure
+
+    async def start(self) -> None:
+        """Wait for the database, then take readings."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        _raise_file_limit()
+        settings = self._settings
+        current = await self._registry()
+        writer = Writer(self._connect, self._clock, current)
+        self._pipeline = Pipeline(
+            writer,
+            current,
+            self._clock,
+            rules=settings.clock,
+            bounds=settings.bounds,
+            limit=settings.dead_letters,
+        )
+        if settings.endpoint is not None:
+            anonymous = settings.endpoint.anonymous and is_loopback(settings.endpoint.host)
+            self._sign_in = SignIn(self._connect, anonymous=anonymous)
+            endpoint = Endpoint(settings.endpoint, self._pipeline, self._sign_in, self._clock)
+            try:
+                await endpoint.start()
+            except OSError as error:
+                raise Refused(
+                    f"the MQTT endpoint can't listen on {settings.endpoint.host}:{settings.endpoint.port}: {error};"
+                    " CARBONMETER_MQTT sets another address, or off"
+                ) from error
+            self.endpoint = endpoint
+        if settings.broker is not None:
+            self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock)
+            self._subscribing = asyncio.create_task(self.subscriber.run())
+        housekeeping = Housekeeping(
+            self._connect, self._clock, settings.clock, self._pipeline, self.endpoint, self.detail
+        )
+        self._housekeeping = asyncio.create_task(housekeeping.run())
+
+    async def _registry(self) -> Registry:
+        def load() -> Registry:
+            with self._connect() as conn:
+                return registry.load(conn)
+
+        pause_s = 0.1
+        while True:
+            try:
+                return await asyncio.to_thread(load)
+            except Unavailable as error:
+                log.warning("waiting for the database: %s", error)
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+                pause_s = min(2 * pause_s, 5.0)
+
+    def detail(self) -> dict[str, Any]:
+        """How it fares, for `services`."""
+        assert self._pipeline is not None
+        detail: dict[str, Any] = {
+            "registry_version": self._pipeline.registry_version,
+            "database": "away" if self._pipeline.is_away else "there",
+        }
+        if self.endpoint is not None:
+            detail["endpoint"] = {
+                "host": self.endpoint.settings.host,
+                "port": self.endpoint.port,
+                "connections": self.endpoint.connections,
+            }
+        if self.subscriber is not None:
+            detail["broker"] = {
+                "connected": self.subscriber.is_connected,
+                "warnings": self.subscriber.warnings,
+            }
+        return detail
+
+    async def stop(self) -> None:
+        """Take no more, commit and acknowledge what was taken, and leave."""
+        if self.endpoint is not None:
+            await self.endpoint.stop_listening()
+        if self.subscriber is not None:
+            self.subscriber.stop_reading()
+        if self._pipeline is not None and not self._pipeline.is_away and not self._pipeline.failure.done():
+            if not await self._pipeline.drain(self._settings.drain_s_max):
+                log.warning("not everything could be committed within %g s", self._settings.drain_s_max)
+        for task in (self._subscribing, self._housekeeping):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        if self.endpoint is not None:
+            await self.endpoint.close()
+        if self._sign_in is not None:
+            self._sign_in.close()
+        if self._pipeline is not None:
+            await self._pipeline.close()
+
+
+def _raise_file_limit() -> None:
+    """A connection is an open file: allow as many as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeAlias
 
 INTERVAL_US = 15 * 60 * 1_000_000
 INTERVALS_PER_DAY = 96
@@ -17,6 +18,7 @@ HOUR_US = 4 * INTERVAL_US
 DAY_US = INTERVALS_PER_DAY * INTERVAL_US
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DATE = date(1970, 1, 1)
+LocalDate: TypeAlias = date  # the name that Calendar.date hides within its class
 # Stamps outside these years are taken for garbage of a device's clock, not for times.
 TIME_MIN_US = -2_208_988_800_000_000  # 1900-01-01
 TIME_MAX_US = 7_258_118_400_000_000  # 2200-01-01
@@ -141,7 +143,7 @@ class Calendar:
     def date(self, day: int) -> date:
         return EPOCH_DATE + timedelta(days=day)
 
-    def day_of(self, local_date: date) -> int:
+    def day_of(self, local_date: LocalDate) -> int:
         return (local_date - EPOCH_DATE).days
 
     def month_start(self, day: int, months: int = 0) -> int:

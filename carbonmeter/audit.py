@@ -18,7 +18,7 @@ import psycopg
 
 from accounting.channel import READING_DTYPE
 from accounting.engine import Cause, TickResult
-from accounting.factors.load import FactorLibrary
+from accounting.factors import load as factors
 from accounting.run import Accountant, rules_of
 from accounting.settings import AccountingSettings
 from domain.interval import DAY_US, Calendar
@@ -307,7 +307,7 @@ def _compare_days(
 def _ledger(conn: Connection, tell: Callable[[str], None]) -> tuple[Check, Check]:
     entries = Check(3, "each entry is its consumption times its factor, rounded once")
     sums = Check(3, "days are the sums of their entries")
-    factors = audit.used_factors(conn)
+    used = audit.used_factors(conn)
     names = audit.source_names(conn)
     seen = 0
     for page in audit.ledger_pages(conn):
@@ -316,7 +316,7 @@ def _ledger(conn: Connection, tell: Callable[[str], None]) -> tuple[Check, Check
         sums.compared += len(page)
         for key in np.unique(page[["factor_id", "exponent"]]):
             rows = page[(page["factor_id"] == key["factor_id"]) & (page["exponent"] == key["exponent"])]
-            _check_entries(rows, factors.get(int(key["factor_id"])), int(key["exponent"]), names, entries)
+            _check_entries(rows, used.get(int(key["factor_id"])), int(key["exponent"]), names, entries)
         seen += len(page)
         tell(f"ledger: {seen:,} days")
     return entries, sums
@@ -385,7 +385,7 @@ def _recomputed(conn: Connection, settings: AccountingSettings, entries: int) ->
 def _try_restating(conn: Connection, settings: AccountingSettings) -> TickResult:
     """A whole restatement, rolled back. The cursor may move meanwhile: then it is tried again."""
     for left in reversed(range(_RETRIES)):
-        accountant = Accountant(conn, FactorLibrary.load(), rules_of(settings), settings.late_us)
+        accountant = Accountant(conn, factors.load(), rules_of(settings), settings.late_us)
         try:
             return accountant.restate(Cause("rules", None, "verify", "verify"), keep=False)
         except psycopg.errors.SerializationFailure:

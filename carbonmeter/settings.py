@@ -20,6 +20,8 @@ from accounting.settings import AccountingSettings
 from api.settings import ApiSettings
 from domain.errors import SettingsError
 from domain.interval import Calendar, parse_offset, parse_period
+from ingest.directory import ClockRules
+from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
 
 PREFIX = "CARBONMETER_"
 CONFIG = PREFIX + "CONFIG"
@@ -166,6 +168,48 @@ class Settings:
     log_level: str = setting(
         "LOG_LEVEL", _level, "info", "How much the services tell: debug, info, warning, error."
     )
+    ahead_us: int = setting(
+        "AHEAD",
+        _duration_us,
+        "PT10M",
+        "A reading this far ahead of the server's clock is held until its time comes.",
+    )
+    far_ahead_us: int = setting(
+        "FAR_AHEAD", _duration_us, "PT24H", "One this far ahead on arrival is held until a person decides."
+    )
+    packet_bytes_max: int = setting(
+        "PACKET_BYTES_MAX",
+        _count,
+        "1048576",
+        "A larger packet at the endpoint ends its connection; HTTP answers 413.",
+    )
+    anonymous: bool = setting(
+        "ANONYMOUS",
+        _switch,
+        "true",
+        "Take MQTT clients without a key, who may do all; only ever while the endpoint listens on loopback.",
+    )
+    connections_max: int = setting(
+        "CONNECTIONS_MAX",
+        _count,
+        "20000",
+        "MQTT connections at once; each needs a file handle of the process.",
+    )
+    receive_maximum: int = setting(
+        "RECEIVE_MAXIMUM", _count, "4096", "QoS 1 messages of one MQTT client that aren't committed yet."
+    )
+    broker_client_id: str = setting(
+        "BROKER_CLIENT_ID",
+        str,
+        "carbonmeter-ingest",
+        "The persistent session at the broker; each worker needs its own.",
+    )
+    broker_share_group: str | None = setting(
+        "BROKER_SHARE_GROUP",
+        str,
+        None,
+        "Subscribe as $share/GROUP/…, so that several workers share the work.",
+    )
     late_us: int = setting(
         "LATE",
         _duration_us,
@@ -188,6 +232,27 @@ class Settings:
     @property
     def metrics_folder(self) -> Path:
         return self.home / "metrics"
+
+    @property
+    def clock_rules(self) -> ClockRules:
+        return ClockRules(self.ahead_us, self.far_ahead_us)
+
+    def ingest(self, database_url: str) -> IngestSettings:
+        endpoint = broker = None
+        if self.mqtt is not None:
+            endpoint = EndpointSettings(
+                host=self.mqtt.host,
+                port=self.mqtt.port,
+                anonymous=self.anonymous,
+                receive_maximum=self.receive_maximum,
+                packet_bytes_max=self.packet_bytes_max,
+                connections_max=self.connections_max,
+            )
+        if self.broker is not None:
+            broker = BrokerSettings(
+                self.broker, client_id=self.broker_client_id, share_group=self.broker_share_group
+            )
+        return IngestSettings(database_url, endpoint, broker, self.clock_rules)
 
     def accounting(self, database_url: str) -> AccountingSettings:
         return AccountingSettings(database_url, late_us=self.late_us, look_ahead_us=self.look_ahead_us)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from domain.ledger import Chunk, Entity
+from domain.ledger import Chunk, Trait
 
 Rows = npt.NDArray[Any]
 
@@ -45,7 +45,7 @@ class Books(Protocol):
 
     def ledger(self, source_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]) -> Rows: ...
 
-    def replace_ledger(self, groups: Sequence[tuple[Entity, Rows]]) -> None: ...
+    def replace_ledger(self, groups: Sequence[tuple[Trait, Rows, Rows]]) -> None: ...
 
     def keep_ledger(
         self,

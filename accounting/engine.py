@@ -25,12 +25,14 @@ from accounting.entries import Changes, consumption_changes, dense_days, late_in
 from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.sources import SourceStretch, source_stretches
 from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval
-from domain.ledger import ACCOUNT_SERIES, NO_ANCHOR, Chunk, Entity
+from domain.ledger import ACCOUNT_SERIES, NO_ANCHOR, Chunk, Trait
 from domain.registry import Enterprise, Point, Source
 
 log = logging.getLogger(__name__)
 
 Rows = npt.NDArray[Any]
+# The ids of factors by the identity of the object, which is kept so that it can't be another's.
+FactorIds = dict[int, tuple[SourceFactor, int]]
 
 GROUP_POINTS_MAX = 256  # points recomputed together: bounds memory, and spares round trips to the database
 CHUNK_READINGS = 256  # of a channel-day; a full chunk isn't rewritten when the day goes on
@@ -230,6 +232,7 @@ class GroupRun:
         calendar: Calendar,
         run_id: int,
         result: TickResult,
+        factor_ids: FactorIds,
     ) -> None:
         self._books = books
         self._library = library
@@ -237,6 +240,7 @@ class GroupRun:
         self._calendar = calendar
         self._run_id = run_id
         self._result = result
+        self._factor_ids = factor_ids
 
     def do(self, group: Sequence[EnterpriseWork]) -> None:
         """Recompute the points, derived points and sources of these enterprises and write what changed."""
@@ -319,10 +323,7 @@ class GroupRun:
             self._append(runs, chunks)
         readings = {}
         for run in runs:
-            parts = [np.frombuffer(chunk.readings, READING_DTYPE) for chunk in chunks[run.point.id]]
-            if append and run.work.arrived is not None:
-                parts.append(run.work.arrived)
-            whole = np.concatenate(parts) if parts else np.empty(0, READING_DTYPE)
+            whole = _unpack(chunks[run.point.id], run.work.arrived if append else None)
             end_us = self._calendar.day_start(run.to_day + 1)
             start_us = self._calendar.day_start(run.from_day)
             inside = (whole["at"] >= start_us) & (whole["at"] < end_us)
@@ -341,7 +342,7 @@ class GroupRun:
                 continue
             point = run.point
             days = (arrived["at"] + self._calendar.offset_us) // DAY_US
-            for day in np.unique(days).tolist():
+            for day in sorted(set(days.tolist())):
                 new = arrived[days == day]
                 old = [chunk for chunk in chunks[point.id] if chunk.day == day]
                 number, room = (old[-1].chunk, CHUNK_READINGS - old[-1].size) if old else (0, CHUNK_READINGS)
@@ -353,9 +354,7 @@ class GroupRun:
                     owners.append(run.enterprise.id)
                     number += 1
                 if not run.work.whole:
-                    before = np.concatenate(
-                        [np.frombuffer(chunk.readings, READING_DTYPE) for chunk in old] or [new[:0]]
-                    )
+                    before = _unpack(old, None)
                     self._count(point, before, new, tallies)
         self._books.append_readings(appended, owners)
         self._books.add_tallies({key: (pair[0], pair[1]) for key, pair in tallies.items() if pair != [0, 0]})
@@ -364,8 +363,8 @@ class GroupRun:
         self, point: Point, before: Rows, new: Rows, tallies: dict[tuple[int, int], list[int]]
     ) -> None:
         """Add what a day's new readings change in the duplicates and conflicts of its gateways."""
-        day = np.concatenate([before, new])
-        if len(np.unique(day["at"])) == len(day):
+        day = np.frombuffer(before.tobytes() + new.tobytes(), READING_DTYPE)
+        if len(set(day["at"].tolist())) == len(day):
             return  # every stamp once: neither a duplicate nor a conflict
         for gateway, (duplicates, conflicts) in gateway_tallies(point, day).items():
             tallies[gateway, point.id][0] += duplicates
@@ -498,7 +497,7 @@ class GroupRun:
         by_source = _by_id(standing, "source_id", [job[1].id for job in jobs])
         causes = sorted({job[4] for job in jobs}, key=repr)
         cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
-        written: list[tuple[Entity, Changes]] = []
+        written: list[tuple[Enterprise, Trait, Changes]] = []
         for enterprise, source, first_day, end_day, cause in jobs:
             dense = {
                 point.id: dense_days(by_point[point.id], first_day, end_day)
@@ -528,13 +527,13 @@ class GroupRun:
                     self._run_id,
                 )
                 if len(changes.rows):
-                    written.append((_entity(enterprise, stretch), changes))
+                    written.append((enterprise, _trait(stretch), changes))
         self._write_ledger(written)
 
-    def _write_ledger(self, written: Sequence[tuple[Entity, Changes]]) -> None:
+    def _write_ledger(self, written: Sequence[tuple[Enterprise, Trait, Changes]]) -> None:
         if not written:
             return
-        all_changes = [changes for _, changes in written]
+        all_changes = [changes for _, _, changes in written]
         rows = np.concatenate([changes.rows for changes in all_changes])
         places, indexes = _superseded(all_changes)
         self._books.keep_ledger(
@@ -544,7 +543,19 @@ class GroupRun:
             rows["series"][places].tolist(),
             indexes.tolist(),
         )
-        self._books.replace_ledger([(entity, changes.rows) for entity, changes in written])
+        alike: dict[Trait, list[tuple[Rows, int]]] = defaultdict(list)
+        for enterprise, trait, changes in written:
+            alike[trait].append((changes.rows, enterprise.id))
+        self._books.replace_ledger(
+            [
+                (
+                    trait,
+                    np.concatenate([part for part, _ in parts]),
+                    np.concatenate([np.full(len(part), id_) for part, id_ in parts]),
+                )
+                for trait, parts in alike.items()
+            ]
+        )
         months = sorted(
             {
                 (
@@ -560,26 +571,37 @@ class GroupRun:
         self._result.superseded += sum(int(changes.superseded.sum()) for changes in all_changes)
 
     def _factor_id(self, factor: SourceFactor) -> int:
+        known = self._factor_ids.get(id(factor))
+        if known is not None and known[0] is factor:
+            return known[1]
         content = json.dumps(
             [str(factor.mg_per_unit), factor.gas, factor.scope, factor.boundaries, factor.description],
             ensure_ascii=False,
             sort_keys=True,
         )
-        return self._books.used_factor(
+        factor_id = self._books.used_factor(
             hashlib.sha256(content.encode()).hexdigest(),
             self._library.set_hash,
             factor.mg_per_unit.numerator,
             factor.mg_per_unit.denominator,
             factor.description,
         )
+        self._factor_ids[id(factor)] = (factor, factor_id)
+        return factor_id
 
 
-def _entity(enterprise: Enterprise, stretch: SourceStretch) -> Entity:
+def _unpack(chunks: Sequence[Chunk], arrived: Rows | None) -> Rows:
+    """READING_DTYPE of chunks and what arrived after; joined as bytes, which is quicker than as records."""
+    data = b"".join(chunk.readings for chunk in chunks)
+    return np.frombuffer(data if arrived is None else data + arrived.tobytes(), READING_DTYPE)
+
+
+def _trait(stretch: SourceStretch) -> Trait:
     factor = stretch.factor
     if factor is None:  # entries that stood until now and have become missing
         boundaries = ("account", "ets") if stretch.series == ACCOUNT_SERIES else ("ets",)
-        return Entity(enterprise.id, "CO2", 0, boundaries, stretch.unit)
-    return Entity(enterprise.id, factor.gas, factor.scope, factor.boundaries, stretch.unit)
+        return Trait("CO2", 0, boundaries, stretch.unit)
+    return Trait(factor.gas, factor.scope, factor.boundaries, stretch.unit)
 
 
 def _points_of(enterprise: Enterprise, source: Source) -> list[Point]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
-from accounting.engine import Cause, EnterpriseWork, GroupRun, PointWork, TickResult, groups
+from accounting.engine import Cause, EnterpriseWork, FactorIds, GroupRun, PointWork, TickResult, groups
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
@@ -58,6 +58,7 @@ class Accountant:
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
         connection.commit()
+        self._factor_ids: FactorIds = {}  # valid while every transaction of this object is committed
         self._index_points()
 
     def _index_points(self) -> None:
@@ -79,7 +80,7 @@ class Accountant:
             if cursor.rules_version != self._rules.version:
                 raise Refused(
                     f"the books stand on rules {cursor.rules_version!r}, this program is set to"
-                    f" {self._rules.version!r}: `carbonmeter restate --rules` adopts them, with every entry that they change"
+                    f" {self._rules.version!r}: `carbonmeter restate --rules` adopts them and restates what they change"
                 )
             registry = registry_storage.refresh(self._connection, self._registry)
             if registry is not self._registry:
@@ -132,13 +133,16 @@ class Accountant:
             self._run(books, work, moved, result)
             books.move_cursor(moved)
             if not keep:
+                self._factor_ids = {}
                 raise psycopg.Rollback(transaction)
         return result
 
     def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
         for group in groups(work.values()):
-            GroupRun(books, self._library, self._rules, self._calendar, run_id, result).do(group)
+            GroupRun(books, self._library, self._rules, self._calendar, run_id, result, self._factor_ids).do(
+                group
+            )
         books.end_run(moved)
 
     # -- what there is to do --------------------------------------------------------------------------

@@ -82,10 +82,9 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
-    """What the rows of a source share: to whom they belong and how they count."""
+class Trait:
+    """How rows of the ledger count."""
 
-    enterprise_id: int
     gas: str
     scope: int
     boundaries: tuple[str, ...]

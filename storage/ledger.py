@@ -17,7 +17,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from domain.interval import from_us, to_us
-from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Entity
+from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Trait
 from storage.binary_copy import Column, copy_in, copy_out, text_array
 from storage.database import RUN_ORDER_LOCK
 
@@ -273,17 +273,14 @@ class Books:
         """Rows of each source from its first to its last day, both included, LEDGER_ROW (n,)."""
         return self._rows("ledger_days", "source_id", _LEDGER_COLUMNS, source_ids, from_days, to_days)
 
-    def replace_ledger(self, groups: Sequence[tuple[Entity, npt.NDArray[Any]]]) -> None:
-        """Put rows in the place of those of the same source and day, and sum up their months again."""
-        groups = [(entity, rows) for entity, rows in groups if len(rows)]
-        if not groups:
-            return
-        everything = np.concatenate([rows for _, rows in groups])
+    def replace_ledger(self, groups: Sequence[tuple[Trait, npt.NDArray[Any], npt.NDArray[Any]]]) -> None:
+        """Put rows (LEDGER_ROW, with the ids of their enterprises) in the place of those of their source-days."""
+        rows = np.concatenate([rows for _, rows, _ in groups])
         self._cursor.execute(
             """DELETE FROM ledger_days t
                USING unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (id, day, series)
                WHERE t.source_id = old.id AND t.day = old.day AND t.series = old.series""",
-            [everything["source_id"].tolist(), everything["day"].tolist(), everything["series"].tolist()],
+            [rows["source_id"].tolist(), rows["day"].tolist(), rows["series"].tolist()],
         )
         copy_in(
             self._cursor,
@@ -291,9 +288,13 @@ class Books:
             [
                 [
                     *(Column(name, type_, rows[name]) for name, type_, _ in _LEDGER_COLUMNS),
-                    *_shared(entity, len(rows)),
+                    Column("enterprise_id", "int4", enterprise_ids),
+                    Column("scope", "int2", np.full(len(rows), trait.scope)),
+                    Column("gas", "text", trait.gas.encode()),
+                    Column("boundaries", "text[]", text_array(trait.boundaries)),
+                    Column("unit", "text", trait.unit.encode()),
                 ]
-                for entity, rows in groups
+                for trait, rows, enterprise_ids in groups
             ],
         )
 
@@ -441,13 +442,3 @@ class Books:
                 WHERE t.{key} = old.id AND t.day = old.day""",
             [rows[key].tolist(), rows["day"].tolist()],
         )
-
-
-def _shared(entity: Entity, count: int) -> list[Column]:
-    return [
-        Column("enterprise_id", "int4", np.full(count, entity.enterprise_id)),
-        Column("scope", "int2", np.full(count, entity.scope)),
-        Column("gas", "text", entity.gas.encode()),
-        Column("boundaries", "text[]", text_array(entity.boundaries)),
-        Column("unit", "text", entity.unit.encode()),
-    ]

@@ -127,7 +127,8 @@ class Bed:
         (source, day, series, interval) -> (consumption × 10^exponent as text, mg, state without late, factor digest)
         """
         rows = self.conn.execute(
-            """SELECT s.code, d.day, d.series, i - 1, d.consumption[i], d.exponent, d.mg[i], d.states[i] & ~256, f.digest
+            """SELECT s.code, d.day, d.series, i - 1, d.consumption[i], d.exponent, d.mg[i], d.states[i] & ~256,
+                      f.digest
                FROM ledger_days d JOIN sources s ON s.id = d.source_id
                LEFT JOIN used_factors f ON f.id = d.factor_id, generate_series(1, 96) AS i
                WHERE d.states[i] & 3 <> 0 ORDER BY 1, 2, 3, 4"""

@@ -36,7 +36,7 @@ def test_a_register_becomes_consumption_and_milligrams(bed: Bed) -> None:
     }
     amounts = [entry[1] for entry in bed.ledger().values() if entry]
     assert amounts[:3] == [125 * MG_PER_COUNT, 0, 225 * MG_PER_COUNT]
-    (month,) = [row for row in bed.months()]
+    (month,) = bed.months()
     assert 350 * MG_PER_COUNT in month
 
 

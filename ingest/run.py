@@ -50,7 +50,8 @@ async def serve(
     stopping = asyncio.ensure_future(stop.wait())
     starting = asyncio.ensure_future(ingest.start())
     try:
-        await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+        beginning: list[asyncio.Future[Any]] = [stopping, starting]
+        await asyncio.wait(beginning, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -59,7 +60,8 @@ async def serve(
         starting.result()
         if started is not None:
             started(ingest)
-        await asyncio.wait({stopping, ingest.failure}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: list[asyncio.Future[Any]] = [stopping, ingest.failure]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         failed = ingest.failure.exception() if ingest.failure.done() else None
         if failed is not None:
             log.error("ingest stops: %s", failed)
@@ -165,9 +167,10 @@ class Ingest:
             await self.endpoint.stop_listening()
         if self.subscriber is not None:
             self.subscriber.stop_reading()
-        if self._pipeline is not None and not self._pipeline.is_away and not self._pipeline.failure.done():
-            if not await self._pipeline.drain(self._settings.drain_s_max):
-                log.warning("not everything could be committed within %g s", self._settings.drain_s_max)
+        pipeline, patience_s = self._pipeline, self._settings.drain_s_max
+        can_commit = pipeline is not None and not pipeline.is_away and not pipeline.failure.done()
+        if pipeline is not None and can_commit and not await pipeline.drain(patience_s):
+            log.warning("not everything could be committed within %g s", patience_s)
         for task in (self._subscribing, self._housekeeping):
             if task is not None:
                 task.cancel()

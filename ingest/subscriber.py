@@ -43,7 +43,7 @@ from ingest.topic import receipts_topic
 log = logging.getLogger("carbonmeter.subscriber")
 
 FILTERS = ("carbon/v1/+/+/readings", "carbon/v1/+/+/+/+")
-READ_BYTES = 256 << 10
+DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto tells what it threw away
 CONNECT_S_MAX = 10.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.2, 30.0
 RECEIPTS_IN_FLIGHT_MAX = 1_000
@@ -69,6 +69,7 @@ class Link(asyncio.Protocol):
         self._receipts_in_flight: set[int] = set()
         self._receipts_in_flight_max = RECEIPTS_IN_FLIGHT_MAX
         self._heard_at = clock.monotonic()
+        self.dropped: int | None = None  # messages that the broker says it has dropped
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[ConnAckPacket] = loop.create_future()
         self.subscribed: asyncio.Future[SubAckPacket] = loop.create_future()
@@ -101,6 +102,9 @@ class Link(asyncio.Protocol):
                 packet, size = mqtt5.read(view[position:])
                 position += size
                 if isinstance(packet, PublishPacket):
+                    if packet.topic == DROPPED_TOPIC:
+                        self._dropped(packet.payload)
+                        continue
                     if packet.retain:
                         retained.append(len(topics))
                     topics.append(packet.topic)
@@ -157,6 +161,17 @@ class Link(asyncio.Protocol):
             self._end(
                 f"the broker disconnects us: {packet.reason_code.name.lower()} {packet.reason_str or ''}".strip()
             )
+
+    def _dropped(self, payload: bytes) -> None:
+        """The broker counts messages that it dropped: those to us may be among them."""
+        with contextlib.suppress(ValueError):
+            count = int(payload)
+            if self.dropped is not None and count > self.dropped:
+                log.warning(
+                    "the broker has dropped %d messages, ours may be among them: raise its max_queued_messages",
+                    count - self.dropped,
+                )
+            self.dropped = count
 
     def send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -333,6 +348,7 @@ class Subscriber:
             raise BrokerError(f"SUBSCRIBE refused: {', '.join(refused) or 'not every filter was answered'}")
         if any(code == 0 for code in granted.reason_codes):
             self._warn("it grants QoS 0 alone: what is in flight when a connection breaks is lost")
+        link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
         return float(answer.server_keep_alive or settings.keep_alive_s)
 
     def _check(self, answer: ConnAckPacket) -> None:

@@ -15,15 +15,23 @@ from carbonmeter.settings import Settings, load
 from domain.errors import CarbonmeterError, Refused
 
 
-def _accounting(settings: Settings, database_url: str) -> None:
+def _ingest(settings: Settings, database_url: str) -> int:
+    from ingest.run import main
+
+    return REFUSED if main(settings.ingest(database_url)) else 0
+
+
+def _accounting(settings: Settings, database_url: str) -> int:
     from accounting.run import main
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     main(settings.accounting(database_url), stop)
+    return 0
 
 
-_SERVICES = {"accounting": _accounting}
+# Each imports its room when it is asked for: a process holds no other room's libraries.
+_SERVICES = {"ingest": _ingest, "accounting": _accounting}
 
 
 def main() -> int:
@@ -37,11 +45,10 @@ def main() -> int:
         )
         if settings.database is None:
             raise Refused("a service is told its database by the supervisor; use `carbonmeter serve`")
-        _SERVICES[name](settings, settings.database)
+        return _SERVICES[name](settings, settings.database)
     except (CarbonmeterError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return REFUSED
-    return 0
 
 
 if __name__ == "__main__":

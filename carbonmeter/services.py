@@ -33,8 +33,8 @@ from storage.services import services
 log = logging.getLogger(__name__)
 
 NAMES = ("ingest", "accounting", "api")
-REFUSED = 1  # exit code of a child that says what is wrong: starting it again can't help
-STOP_TIMEOUT_S = 20.0
+REFUSED = 78  # exit code of a child that has said what is wrong (EX_CONFIG): starting it again can't help
+STOP_TIMEOUT_S = 30.0  # ingest alone may take 20 s to commit and acknowledge what it has taken
 _BACKOFF_S = (0.5, 30.0)
 _SETTLED_S = 60.0  # a child that has run this long begins its backoff anew
 _DATABASE_S = 5.0
@@ -54,7 +54,8 @@ class _Child:
     started: float = 0.0  # monotonic [s]
     due: float = 0.0  # when to start it (again), monotonic [s]
     backoff_s: float = _BACKOFF_S[0]
-    restarts: int = 0
+    was_ready: bool = False
+    is_over: bool = False  # it stopped by itself, and said why
 
 
 @dataclass(slots=True)
@@ -84,13 +85,13 @@ class Supervisor:
     def check(self) -> None:
         """Start what is due and restart what has ended; to be called several times a second.
 
-        Raises Refused when a service refuses to start; the reason is on its standard error.
+        Raises Refused when a service refuses to start, or none is left; the reason is on its standard error.
         """
         now = time.monotonic()
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 self._ended(child, child.process.returncode, now)
-            if child.process is None and now >= child.due:
+            if child.process is None and not child.is_over and now >= child.due:
                 child.process = self._spawn(child.name)
                 child.started = now
         if now >= self._database_due:
@@ -101,10 +102,18 @@ class Supervisor:
         """Whether all of it works: with the API as its health says, otherwise as the services' own beats do."""
         if not self._is_ready:
             self._is_ready = self._api_is_ready() if "api" in self.names else self._beats_are_ready()
+            if self._is_ready:
+                for child in self._children:
+                    child.was_ready = True
         return self._is_ready
 
+    @property
+    def over(self) -> list[str]:
+        """The services that stopped by themselves."""
+        return [child.name for child in self._children if child.is_over]
+
     def stop(self) -> None:
-        """Stop all of them; who doesn't within 20 s is killed (nothing acknowledged is lost by that)."""
+        """Stop all of them; who doesn't in time is killed (nothing acknowledged is lost by that)."""
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -142,8 +151,14 @@ class Supervisor:
         lived_s = now - child.started
         child.process = None
         self._is_ready = False
-        if code == REFUSED and child.restarts == 0 and lived_s < _SETTLED_S:
-            raise Refused(f"{child.name} refused to start")
+        if code == REFUSED:
+            if not child.was_ready:
+                raise Refused(f"{child.name} refused to start")
+            child.is_over = True
+            log.error("%s stopped by itself and isn't started again", child.name)
+            if all(each.is_over for each in self._children):
+                raise Refused(f"stopped by themselves: {', '.join(self.over)}")
+            return
         if lived_s >= _SETTLED_S:
             child.backoff_s = _BACKOFF_S[0]
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
@@ -152,7 +167,6 @@ class Supervisor:
         )
         child.due = now + child.backoff_s
         child.backoff_s = min(child.backoff_s * 2, _BACKOFF_S[1])
-        child.restarts += 1
 
     def _tend_database(self, now: float) -> None:
         try:

@@ -12,10 +12,12 @@ from carbonmeter.commands import Context, Subparsers
 from carbonmeter.embedded import EmbeddedDatabase
 from carbonmeter.services import NAMES, Supervisor
 from carbonmeter.settings import Settings
-from storage.database import connect, guard, versions
+from domain.errors import Unavailable
+from storage.database import Connection, connect, guard, versions
 from storage.migrate import migrate
 
 _POLL_S = 0.1
+_DATABASE_WAIT_S = 60.0
 _PATIENCE_S = 30.0  # after that it is said that something isn't ready
 
 
@@ -38,11 +40,9 @@ def run(context: Context) -> int:
     names = NAMES if context.arguments.service == "all" else (context.arguments.service,)
     settings.home.mkdir(parents=True, exist_ok=True)
     if settings.database is not None:
-        _serve(context, names, settings.database, None, stop)
-    else:
-        with EmbeddedDatabase(settings.home) as database:
-            _serve(context, names, database.url, database, stop)
-    return 0
+        return _serve(context, names, settings.database, None, stop)
+    with EmbeddedDatabase(settings.home) as database:
+        return _serve(context, names, database.url, database, stop)
 
 
 def _serve(
@@ -51,9 +51,9 @@ def _serve(
     url: str,
     embedded: EmbeddedDatabase | None,
     stop: threading.Event,
-) -> None:
+) -> int:
     settings = context.settings
-    _say(_prepare(settings, url) + (f", embedded under {settings.home}" if embedded else ""))
+    _say(_prepare(settings, url, stop) + (f", embedded under {settings.home}" if embedded else ""))
     supervisor = Supervisor(
         settings, names, url, context.arguments.config, embedded.ensure_running if embedded else None
     )
@@ -73,18 +73,33 @@ def _serve(
                 began = 0.0
     finally:
         _say("stopping")
+        over = supervisor.over
         supervisor.stop()
     _say("stopped")
+    return 1 if over else 0
 
 
-def _prepare(settings: Settings, url: str) -> str:
+def _prepare(settings: Settings, url: str, stop: threading.Event) -> str:
     """Guard and migrate the database; what it is."""
-    with connect(url, "carbonmeter serve") as conn:
+    with _connected(url, stop) as conn:
         for fault in guard(conn, allow_unsafe=settings.allow_unsafe_database):
             logging.warning("allowed by CARBONMETER_ALLOW_UNSAFE_DATABASE: %s", fault)
         done = migrate(conn, settings.zone_offset_us)
         software = versions(conn)
     return f"{done.mode} mode, " + ", ".join(f"{name} {version}" for name, version in software.items())
+
+
+def _connected(url: str, stop: threading.Event) -> Connection:
+    """A connection; a database that is only just starting is waited for."""
+    deadline = time.monotonic() + _DATABASE_WAIT_S
+    while True:
+        try:
+            return connect(url, "carbonmeter serve")
+        except Unavailable as error:
+            if stop.is_set() or time.monotonic() > deadline:
+                raise
+            logging.warning("waiting: %s", error)
+            stop.wait(1.0)
 
 
 def _addresses(settings: Settings, names: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ import { channelsOf, fetchHealth, showMeters } from "./meters.js";
 import { QUALITIES } from "./model.js";
 import { byId, choices, problemText, qualityMark, showProblem } from "./pieces.js";
 import { VIEWS, chosen, known, readAddress, writeAddress } from "./state.js";
-import { DAY, HOUR, QUARTER, floorQuarter, momentText, periodStart } from "./time.js";
+import { DAY, HOUR, QUARTER, floorQuarter, learnZone, momentText, periodStart } from "./time.js";
 
 const REFRESH = 15_000;
 const REGISTRY_AGE = 60_000; // how long the lists of enterprises, parks and meters are good for
@@ -72,6 +72,7 @@ async function refreshRegistry(now) {
   await part(byId("list"), async () => {
     [known.enterprises, known.parks] = await Promise.all([api.list("/v1/enterprises"), api.list("/v1/parks")]);
     known.registryAt = now;
+    learnZone((await api.get("/v1/version")).zone ?? "");
     byId("page").hidden = false;
     const cities = citiesOf(known.enterprises);
     if (!chosen.district) chosen.district = cities[0] ?? null;
@@ -126,7 +127,7 @@ async function refreshEnterprise(now) {
   });
   if (!detail.enterprise || signal.aborted) return;
   await Promise.all([
-    part(byId("windows"), async () => { detail.windows = await fetchWindows(uscc, end, signal); showWindows(detail.windows); }),
+    part(byId("windows"), async () => { detail.windows = await fetchWindows(uscc, chosen.boundary, end, signal); showWindows(detail.windows, detail.enterprise.sources ?? []); }),
     part(byId("emissions"), async () => {
       detail.emissions = await fetchEmissions(uscc, chosen, end, now, signal);
       await showEmissionsPanel();
@@ -159,14 +160,14 @@ async function refreshIntensity(detail, end, now, signal) {
 
 /** The factors of each source, by the derivation of the newest quarter-hour shown: they change seldom. */
 async function refreshFactors(detail, now, signal) {
-  const { sources, from } = detail.emissions;
+  const { sources, from, boundary } = detail.emissions;
   for (const source of sources) {
     const newest = source.points.findLast((point) => point.amount !== null);
     if (!newest) continue;
     const cached = known.factors.get(source.id);
     if (cached && cached.from === from && now - cached.at < FACTOR_AGE) continue;
-    const answer = await fetchDerivation(detail.uscc, source.id, newest.to - QUARTER, newest.to, signal);
-    known.factors.set(source.id, { from, at: now, factors: answer.factors });
+    const answer = await fetchDerivation(detail.uscc, { source: source.id, boundary, from: newest.to - QUARTER, to: newest.to }, signal);
+    if (answer.factors.length) known.factors.set(source.id, { from, at: now, factors: answer.factors });
     showSourcesPanel();
   }
 }
@@ -223,9 +224,9 @@ function showSourcesPanel() {
 
 /** Where the figure of a source in a period comes from. */
 function explain(source, point) {
-  const { view, granularity } = known.detail.emissions;
+  const { view, granularity, boundary } = known.detail.emissions;
   const inner = INNER[view];
-  openDerivation(chosen.uscc, source, { from: point.from, to: point.to, granularity, label: source }, inner && {
+  openDerivation(chosen.uscc, { source, boundary, from: point.from, to: point.to, granularity }, inner && {
     label: t("derivation.zoom", { view: t(`view.${inner}`) }),
     go: () => { chosen.view = inner; move(point.from); },
   });
@@ -269,7 +270,7 @@ function redraw() {
   const { detail } = known;
   if (!detail?.enterprise) return;
   showIdentity(detail.enterprise, known.parks);
-  if (detail.windows) showWindows(detail.windows);
+  if (detail.windows) showWindows(detail.windows, detail.enterprise.sources ?? []);
   if (detail.emissions) showEmissionsPanel();
   if (detail.intensity) showIntensity(detail.intensity, detail.product);
   if (detail.meters) showMeters(channelsOf(detail.meters, Date.now()), detail.healths, Date.now());

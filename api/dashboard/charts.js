@@ -85,31 +85,35 @@ function hatching(palette) {
   };
 }
 
+// From how much on a period is drawn as whole. Of a quarter-hour's few sources each counts; over days, and among the
+// many sources of a city, some small part is nearly always missing, and the lane tells of it.
+const WHOLE = { source: 1, longer: 0.9, city: 0.95 };
+
 /**
  * What is missing of periods that are known in part, hatched from the top of the bar upwards: how high the bar
- * would be nobody knows. Longer periods are marked where a good part is missing; the lane tells the rest.
+ * would be nobody knows.
  */
-function unknownAbove(points, sources, top, scale, fine, palette) {
+function unknownAbove(points, apart, top, scale, enough, fill, palette) {
   const heights = new Map();
-  for (const source of sources) {
-    for (const { from, amount } of source.points) {
+  for (const own of apart) {
+    for (const { from, amount } of own) {
       if (amount !== null && !decimal.isNegative(amount)) heights.set(from, (heights.get(from) ?? 0) + decimal.number(amount) * scale);
     }
   }
-  const partial = points.filter((point) => point.state === "partial" && (fine || point.coverage < 0.9));
+  const partial = points.filter((point) => point.state === "partial" && point.coverage < enough);
   const base = partial.map((point) => heights.get(point.from) ?? 0);
   return {
-    type: "bar", x: partial.map(middle), width: partial.map(width(fine ? 1 : 0.72)), base, y: base.map((height) => top - height),
+    type: "bar", x: partial.map(middle), width: partial.map(width(fill)), base, y: base.map((height) => top - height),
     hovertext: partial.map((point) => `${point.name}<br>${t("missing.part")}: ${t("coverage.of", { coverage: percent(point.coverage) })}`),
     hoverinfo: "text", showlegend: false, marker: { ...hatching(palette), opacity: 0.6 },
   };
 }
 
 /** The lowest and the highest that stacked bars reach, with a little room. */
-function reach(sources, scale) {
+function reach(apart, scale) {
   const [up, down] = [new Map(), new Map()];
-  for (const source of sources) {
-    for (const { from, amount } of source.points) {
+  for (const own of apart) {
+    for (const { from, amount } of own) {
       const value = (decimal.number(amount) ?? 0) * scale;
       const side = value < 0 ? down : up;
       side.set(from, (side.get(from) ?? 0) + value);
@@ -162,9 +166,11 @@ export async function drawRate(element, { apart, whole, range, ticks, unit, rate
       marker: { color: palette.scopes[index % 2], line: { width: 0 } },
     };
   });
-  traces.push(missingBands(whole, palette, "y3"), ...qualityLane(whole, palette, "y2"));
+  const own = apart.map(([, points]) => points);
+  const [lowest, highest] = reach(own, scale);
+  traces.push(unknownAbove(whole, own, highest, scale, WHOLE.city, 1, palette), missingBands(whole, palette, "y3"), ...qualityLane(whole, palette, "y2"));
   Object.assign(plan.xaxis, { range: range.map(wall), tickvals: ticks.map(([at]) => wall(at)), ticktext: ticks.map(([, text]) => text), anchor: "y2" });
-  Object.assign(plan.yaxis, { domain: [0.09, 1], title: { text: `${unit} CO₂e/h`, standoff: 6 } });
+  Object.assign(plan.yaxis, { domain: [0.09, 1], range: [lowest, highest], title: { text: `${unit} CO₂e/h`, standoff: 6 } });
   Object.assign(plan, { yaxis2: laneAxis, yaxis3: overlay });
   return Plotly.react(element, traces, plan, CONFIG);
 }
@@ -179,10 +185,11 @@ export async function drawEmissions(element, { sources, whole, range, ticks, uni
   const plan = layout(palette, element.clientHeight || 320);
   const scale = unitFactor(unit);
   const fine = whole.length > 48;
+  const [fill, enough] = fine ? [0.92, WHOLE.source] : [0.72, WHOLE.longer];
   const traces = sources.map((source) => {
     const known = source.points.filter((point) => point.amount !== null);
     return {
-      type: "bar", name: source.label, x: known.map(middle), width: known.map(width(fine ? 0.92 : 0.72)),
+      type: "bar", name: source.label, x: known.map(middle), width: known.map(width(fill)),
       y: known.map((point) => decimal.number(point.amount) * scale),
       customdata: known.map((point) => [source.id, point.from]),
       hovertext: known.map((point) => hover(source.label, point)), hoverinfo: "text",
@@ -200,14 +207,16 @@ export async function drawEmissions(element, { sources, whole, range, ticks, uni
   if (sources.some((source) => source.points.some((point) => decimal.isNegative(point.amount)))) {
     traces.push({
       type: "scatter", mode: fine ? "lines" : "markers", name: t("net"), connectgaps: false,
-      x: whole.map(middle), y: whole.map((point) => (point.amount === null ? null : decimal.number(point.amount) * scale)),
+      x: whole.map(middle), // what a part is missing of is no net
+      y: whole.map((point) => (point.amount === null || (point.state === "partial" && point.coverage < enough) ? null : decimal.number(point.amount) * scale)),
       line: { color: palette.ink, width: 1.25, shape: "hvh" }, marker: { size: 7, color: palette.ink, symbol: "diamond", line: { color: palette.surface, width: 1 } },
       hovertext: whole.map((point) => hover(t("net"), point)), hoverinfo: "text",
       customdata: whole.map((point) => [null, point.from]),
     });
   }
-  const [lowest, highest] = reach(sources, scale);
-  traces.push(unknownAbove(whole, sources, highest, scale, fine, palette), missingBands(whole, palette, "y3"), ...qualityLane(whole, palette, "y2"));
+  const own = sources.map(({ points }) => points);
+  const [lowest, highest] = reach(own, scale);
+  traces.push(unknownAbove(whole, own, highest, scale, enough, fill, palette), missingBands(whole, palette, "y3"), ...qualityLane(whole, palette, "y2"));
   Object.assign(plan.xaxis, { range: range.map(wall), tickvals: ticks.map(([at]) => wall(at)), ticktext: ticks.map(([, text]) => text), anchor: "y2" });
   Object.assign(plan.yaxis, { domain: [0.08, 1], range: [lowest, highest], title: { text: axis, standoff: 6 } });
   Object.assign(plan, { yaxis2: laneAxis, yaxis3: overlay });

@@ -6,11 +6,11 @@ import { drawEmissions, drawIntensity, sourceColour } from "./charts.js";
 import * as decimal from "./decimal.js";
 import { h, fill, keyed, setAttribute, setState, setText } from "./dom.js";
 import { exactText, mass, percent, periodName, shortText } from "./format.js";
-import { has, nameOf, t } from "./i18n.js";
+import { nameOf, t } from "./i18n.js";
 import * as model from "./model.js";
 import { named, viewTicks } from "./periods.js";
-import { byId, confidenceMark, flagChips, massPiece, qualityMark, showMass, showProblem } from "./pieces.js";
-import { DAY, floorQuarter, periodStart, stamp } from "./time.js";
+import { byId, factorPieces, flagChips, methodText, qualityMark, showMass, showProblem } from "./pieces.js";
+import { DAY, floorQuarter, moment, momentText, periodStart, stamp } from "./time.js";
 
 export const WINDOWS = ["24h", "7d", "30d", "mtd", "ytd", "12m"];
 
@@ -24,29 +24,41 @@ export function showIdentity(enterprise, parks) {
     (enterprise.flags ?? []).map((flag) => h("span", { class: "chip" }, t(`flag.${flag}`))));
 }
 
-export async function fetchWindows(uscc, at, signal) {
-  return api.get(api.enterprisePath(uscc, "windows"), at === null ? {} : { at: stamp(floorQuarter(at)) }, signal);
+export async function fetchWindows(uscc, boundary, at, signal) {
+  return api.get(api.enterprisePath(uscc, "windows"), { boundary, at: stamp(floorQuarter(at)) }, signal);
 }
 
-export function showWindows(answer) {
+/** `registered`: the enterprise's sources, whose order gives them their colours. */
+export function showWindows(answer, registered) {
   setState(byId("windows"), "ready");
   const found = WINDOWS.filter((name) => answer[name]).map((name) => ({ name, ...answer[name] }));
   keyed(byId("windows-items"), found, (one) => one.name, () =>
     h("li", { class: "panel tile" }, h("span", { class: "label muted" }), h("data", { class: "value" }), h("span", { class: "unit muted" }),
-      h("meter", { min: 0, max: 1 }), h("span", { class: "share muted" })),
+      h("span", { class: "shares", "aria-hidden": "true" }), h("span", { class: "known muted" })),
   (tile, one) => {
-    const kg = decimal.parse(one.co2e_kg);
-    const { value, unit, exact } = mass(kg);
-    const [label, figure, unitPiece, bar, share] = tile.children;
+    const { value, unit, exact } = mass(decimal.parse(one.total.co2e_kg));
+    const [label, figure, unitPiece, shares, known] = tile.children;
     setText(label, t(`window.${one.name}`));
+    setAttribute(label, "title", `${momentText(moment(one.from))} – ${momentText(moment(one.to))}`);
     setText(figure, value);
-    setAttribute(figure, "value", one.co2e_kg ?? "");
+    setAttribute(figure, "value", one.total.co2e_kg ?? "");
     setAttribute(figure, "title", exact);
     setText(unitPiece, unit ? `${unit} CO₂e` : t("quality.missing"));
-    setAttribute(bar, "value", one.coverage ?? 0);
-    setAttribute(bar, "aria-label", t("coverage"));
-    setText(share, one.coverage === null ? t("quality.missing") : t("coverage.of", { coverage: percent(one.coverage) }));
+    fill(shares, one.by_source.map((part) => [part.source, part.co2e_kg]), () => sharePieces(one.by_source, registered));
+    fill(known, [one.total.quality, one.coverage, t("quality")], () => one.coverage === null ? "–" :
+      [qualityMark(one.total.quality), ` ${t("coverage.of", { coverage: percent(one.coverage) })}`]);
   });
+}
+
+/** A thin bar of what each source emitted, as wide as its share; deductions aren't in it. */
+function sharePieces(parts, registered) {
+  return parts.map((part) => ({ ...part, amount: decimal.number(decimal.parse(part.co2e_kg)) ?? 0 })).filter(({ amount }) => amount > 0)
+    .map(({ source, amount }) => h("i", { style: `flex-grow: ${amount}; background: ${sourceColour(colourIndex(source, registered))}` }));
+}
+
+function colourIndex(id, registered) {
+  const index = registered.findIndex((source) => source.id === id);
+  return index < 0 ? registered.length : index;
 }
 
 /**
@@ -73,8 +85,7 @@ export async function fetchEmissions(uscc, { view, at, boundary }, end, now, sig
 
 /** What a source is called: its id, and what it burns or buys. */
 export function sourceLabel(source) {
-  const method = has(`method.${source?.method}`) ? t(`method.${source.method}`) : source?.method;
-  const what = [method, source?.fuel ?? source?.material].filter(Boolean).join(", ").replaceAll("_", " ");
+  const what = [methodText(source?.method), source?.fuel ?? source?.material].filter(Boolean).join(", ").replaceAll("_", " ");
   return { id: source?.id ?? "", what };
 }
 
@@ -84,9 +95,8 @@ export async function showEmissions(answer, registered, { choose, goTo }) {
   const { view, from, to, now, whole, granularity } = answer;
   const { name } = viewRange(view, answer.at, answer.end);
   setText(byId("period-name"), name);
-  const order = registered.map((source) => source.id);
   const sources = answer.sources.map((source) => {
-    const index = order.includes(source.id) ? order.indexOf(source.id) : order.length;
+    const index = colourIndex(source.id, registered);
     const { id, what } = sourceLabel({ ...registered[index], id: source.id });
     return { ...source, index, label: id, what, sum: model.total(source.points) };
   }).sort((a, b) => a.index - b.index);
@@ -173,22 +183,19 @@ export function showSources(sources, factors, choose) {
   });
 }
 
-/** The factors of a source, each with its mark of confidence, and where it was read. */
-export function factorPieces(factors) {
-  return factors.map((one) => h("div", { class: "factor-one" },
-    h("span", { class: "figure" }, one.value ?? "–"), " ", h("span", { class: "unit muted" }, one.unit ?? ""), " ",
-    confidenceMark(one.confidence),
-    one.provisional ? h("span", { class: "chip is-provisional", title: t("provisional.why") }, t("provisional")) : null,
-    h("span", { class: "reference muted" }, [one.name, one.reference, one.edition].filter(Boolean).join(" · "))));
-}
-
-export async function fetchIntensity(uscc, product, { view, at }, end, now, signal) {
+export async function fetchIntensity(uscc, product, { view, at, boundary }, end, now, signal) {
   const { from, to } = viewRange(view, at, end);
   // an intensity of a quarter-hour says little: products leave a plant in batches
   const granularity = view === "day" ? "hour" : model.GRANULARITY[view];
-  const items = await api.list(api.enterprisePath(uscc, "intensity"), { product, from: stamp(from), to: stamp(to), granularity }, signal);
-  const points = named(model.series(items, { granularity, end: to, now, field: "intensity" }), granularity);
+  const items = await api.list(api.enterprisePath(uscc, "intensity"), { product, boundary, from: stamp(from), to: stamp(to), granularity }, signal);
+  // where a part of either is unknown, the two amounts may speak of different times: such a point is drawn hollow
+  const either = items.map((item) => ({ ...item, coverage: lesser(item.coverage, item.amount_coverage) }));
+  const points = named(model.series(either, { granularity, end: to, now, field: "kg_co2e_per_unit" }), granularity);
   return { from, to, view, points };
+}
+
+function lesser(one, other) {
+  return one === null || other === null ? null : Math.min(Number(one), Number(other));
 }
 
 export async function showIntensity(answer, product) {

@@ -16,12 +16,12 @@ const LATE = HOUR;
 /** The channels of the meters, as rows: {name, meter, title, unit, quantity, derived, ended}. */
 export function channelsOf(meters, now) {
   return meters.flatMap((meter) => (meter.channels ?? []).map((channel) => {
-    const last = (channel.versions ?? [channel]).at(-1);
+    const last = channel.versions.at(-1); // a derived channel has none
     return {
-      name: `${meter.id}/${channel.id}`, title: meter.name ?? "", unit: last.unit, quantity: last.quantity,
-      ended: Boolean(last.valid_to) && moment(last.valid_to) <= now,
+      name: `${meter.id}/${channel.id}`, title: channel.derived ? t("derived") : meter.name ?? "", unit: last?.unit ?? channel.unit,
+      derived: Boolean(channel.derived), ended: Boolean(last?.valid_to) && moment(last.valid_to) <= now,
     };
-  })).filter((channel, index, all) => all.findIndex((other) => other.name === channel.name) === index);
+  }));
 }
 
 /** Asks for each channel's last day, to `end`, and its last reading; tells of each by `each(channel, health)`. */
@@ -30,7 +30,7 @@ export async function fetchHealth(uscc, channels, end, now, signal, each) {
   const worker = async () => {
     for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
       try {
-        each(channel, await healthOf(uscc, channel.name, end, now, signal));
+        each(channel, await healthOf(uscc, channel, end, now, signal));
       } catch (problem) {
         if (problem.name === "AbortError") return;
         each(channel, { problem });
@@ -43,20 +43,22 @@ export async function fetchHealth(uscc, channels, end, now, signal, each) {
 async function healthOf(uscc, channel, end, now, signal) {
   const from = end - DAY;
   const items = await api.list(api.enterprisePath(uscc, "consumption"),
-    { channel, from: stamp(from), to: stamp(end), granularity: "15m" }, signal);
+    { channel: channel.name, from: stamp(from), to: stamp(end), granularity: "15m" }, signal);
   const points = model.series(items, { granularity: "15m", end, now, field: "amount" });
   // the last reading lies in or just after the newest known quarter-hour: a short range, however fast the meter
   const until = model.knownUntil(points);
+  if (channel.derived) return { points, last: null, ...model.summary(points) };
   const readings = await api.list(api.enterprisePath(uscc, "readings"), {
-    channel, from: stamp(until === null ? from : until - QUARTER), to: stamp(Math.max(end, floorQuarter(now) + QUARTER)),
+    channel: channel.name, from: stamp(until === null ? from : until - QUARTER), to: stamp(Math.max(end, floorQuarter(now) + QUARTER)),
   }, signal);
   const last = readings.at(-1) ?? null;
-  return { points, last: last && { at: moment(last.at), value: last.value }, ...model.summary(points) };
+  return { points, last: last && { at: moment(last.at), value: last.value ?? last.sent }, ...model.summary(points) };
 }
 
 export function healthState(channel, health, now) {
   if (channel.ended) return "ended";
   if (!health || health.problem) return "unknown";
+  if (channel.derived) return "derived";
   if (!health.last || now - health.last.at > DAY) return "silent";
   return now - health.last.at > LATE ? "stale" : "healthy";
 }
@@ -66,9 +68,8 @@ export function showMeters(channels, healths, now) {
   if (!channels.length) return showProblem(panel, "empty", t("meters.empty"));
   setState(panel, healths.size ? "ready" : "loading");
   const states = channels.map((channel) => healthState(channel, healths.get(channel.name), now));
-  setText(byId("meters-summary"), t("meters.summary", {
-    healthy: states.filter((state) => state === "healthy").length, all: states.filter((state) => state !== "ended").length,
-  }));
+  const counted = states.filter((state) => state !== "ended" && state !== "derived");
+  setText(byId("meters-summary"), t("meters.summary", { healthy: counted.filter((state) => state === "healthy").length, all: counted.length }));
   keyed(byId("meters-rows"), channels, (channel) => channel.name, () =>
     h("tr", {}, h("th", { scope: "row" }, h("span", { class: "code" }), h("span", { class: "what muted" })), h("td", { class: "last" }), h("td", { class: "day" })),
   (row, channel) => {
@@ -85,7 +86,7 @@ export function showMeters(channels, healths, now) {
     }
     const known = health.last !== null;
     const words = known ? age(now - health.last.at) : t("meters.never");
-    fill(last, [state, words, health.last], () => [
+    fill(last, [state, words, health.last], () => state === "derived" ? "–" : [
       h("span", { class: `state is-${state}` }, t(`meters.${state}`)), " ", h("span", { class: "age", title: known ? momentText(health.last.at) : null }, words),
       known ? h("span", { class: "what muted figure" }, `${exactText(decimal.parse(health.last.value))} ${channel.unit ?? ""}`) : null]);
     const counts = { ...health.counts, all: health.points.filter((point) => point.state !== "blank").length };

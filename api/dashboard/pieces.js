@@ -3,7 +3,7 @@
 import * as decimal from "./decimal.js";
 import { h, setAttribute, setState, setText } from "./dom.js";
 import { mass, percent } from "./format.js";
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 
 export const byId = (id) => document.getElementById(id);
 
@@ -13,12 +13,6 @@ export function showMass(element, kg, options = {}) {
   setText(element, unit ? `${value} ${unit}` : value);
   setAttribute(element, "title", exact);
   setAttribute(element, "data-exact", decimal.text(kg));
-}
-
-export function massPiece(kg, options = {}) {
-  const element = h("span", { class: "figure" });
-  showMass(element, kg, options);
-  return element;
 }
 
 const SHAPES = { measured: "●", interpolated: "◑", estimated: "◔", missing: "○" };
@@ -42,6 +36,30 @@ export function confidenceMark(confidence) {
   if (!confidence) return null;
   const known = ["H", "M", "L"].includes(confidence);
   return h("span", { class: `confidence is-${confidence}`, title: known ? t(`confidence.${confidence}`) : confidence }, confidence);
+}
+
+/** The figures of a factor: value, unit, how far each is to be trusted, how it was chosen and where it was read. */
+export function factorPieces(figures) {
+  return figures.map((one) => h("div", { class: "factor-one" },
+    h("span", { class: "figure" }, one.value ?? "–"), " ", h("span", { class: "unit muted" }, one.unit ?? ""), " ",
+    confidenceMark(one.confidence),
+    one.provisional ? h("span", { class: "chip is-provisional", title: t("provisional.why") }, t("provisional")) : null,
+    h("span", { class: "reference muted" },
+      [figureName(one.name), originText(one.origin), one.year ?? one.edition, one.reference].filter(Boolean).join(" · "))));
+}
+
+function figureName(name) {
+  return has(`figure.${name}`) ? t(`figure.${name}`) : name?.replaceAll("_", " ");
+}
+
+function originText(origin) {
+  const key = `origin.${origin?.replaceAll(" ", "_")}`;
+  return has(key) ? t(key) : origin;
+}
+
+/** What a source does, in words where the page has them. */
+export function methodText(method) {
+  return has(`method.${method}`) ? t(`method.${method}`) : method?.replaceAll("_", " ");
 }
 
 /** A part of the page without its figures: "empty" with a sentence, or "error" with the problem's own words. */

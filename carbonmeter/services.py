@@ -1,7 +1,6 @@
 """The services of a server as child processes: started, watched, restarted when they crash, stopped together.
 
-A child gets its settings by the same CARBONMETER_* variables, with the address of the database filled in, and a
-session of its own, so that a Ctrl-C reaches the supervisor alone and everything stops in order. The kernel ends the
+A child gets its settings by the same CARBONMETER_* variables, with the addresses filled in, and a session of its own, so that a Ctrl-C reaches the supervisor alone and everything stops in order. The kernel ends the
 children of a supervisor that was killed.
 """
 
@@ -135,6 +134,8 @@ class Supervisor:
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, PREFIX + "DATABASE": self.database_url}
         environment[PREFIX + "HOME"] = str(self.settings.home)
+        environment[PREFIX + "MQTT"] = "off" if self.settings.mqtt is None else str(self.settings.mqtt)
+        environment[PREFIX + "HTTP"] = str(self.settings.http)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(self.settings.metrics_folder)
         if self.config is not None:
             environment[CONFIG] = self.config

@@ -1,7 +1,8 @@
 """The services of a server as child processes: started, watched, restarted when they crash, stopped together.
 
-A child gets its settings by the same CARBONMETER_* variables, with the addresses filled in, and a session of its own, so that a Ctrl-C reaches the supervisor alone and everything stops in order. The kernel ends the
-children of a supervisor that was killed.
+A child gets its settings by the same CARBONMETER_* variables, with the addresses filled in, and a session of its
+own, so that a Ctrl-C reaches the supervisor alone and everything stops in order. The kernel ends the children of a
+supervisor that was killed.
 """
 
 from __future__ import annotations

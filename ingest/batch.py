@@ -19,7 +19,7 @@ import numpy.typing as npt
 from domain.errors import DecodeError, HoldReason, RejectReason
 from domain.interval import TIME_MAX_US, TIME_MIN_US
 from domain.reading import REVISION_MAX, Flag, exact_value
-from ingest.decode.carbon_v1 import Flaw, Seq, WireObject, WireReading, read, read_single
+from ingest.decode.carbon_v1 import OBJECTS_MAX, Flaw, Seq, WireObject, WireReading, read, read_single
 from ingest.decode.carbon_v1_typed import (
     Payload,
     Reading,
@@ -351,7 +351,7 @@ class Batch:
     ) -> None:
         """A payload of the topic `…/readings`, reading by reading."""
         delivery = len(self._starts) - 1
-        delivery_start = len(self._points)
+        delivery_start, first_receipt = len(self._points), len(self._receipts)
         rejected = _Rejected()
         positions: list[int] = []
         found = position = 0
@@ -383,6 +383,10 @@ class Batch:
                 self._receipts.append(_ObjectReceipt(receipt, chunk, start, len(self._points)))
         if not is_found and only is None:
             # no readings in the whole of it: it counts as one
+            if chunk.every_object:
+                del self._receipts[first_receipt:]
+                receipt = Receipt(*gateway.names, None, received=1, rejected=1)
+                self._receipts.append(_ObjectReceipt(receipt, chunk, delivery_start, delivery_start))
             reason = next(iter(rejected.positions))
             self._rejections.append(Rejection(delivery, gateway, reason, rejected.details[reason], None, 1))
             return
@@ -408,7 +412,7 @@ class Batch:
         except msgspec.ValidationError:
             decoded = decode_text_payload(payload)
         objects: Sequence[Payload | TextPayload] = decoded if isinstance(decoded, list) else (decoded,)
-        if not objects or not keeps_all(payload, objects):
+        if not objects or len(objects) > OBJECTS_MAX or not keeps_all(payload, objects):
             raise _UnusualError
         read_objects = [_typed_object(item, gateway) for item in objects]
         local = self._local(gateway)

@@ -1,7 +1,7 @@
 """What ingest does about once a second beside taking readings, on a connection and a thread of its own.
 
-It beats, folds accounts, releases held readings, looks for revoked keys, and keeps partitions ahead. While the
-database is away it tries again; nothing here delays a batch.
+It beats, folds accounts, releases held readings and looks for revoked keys. While the database is away it tries
+again; nothing here delays a batch.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from ingest.directory import ClockRules
 from ingest.endpoint import Endpoint
 from ingest.pipeline import Pipeline
 from ingest.release import Keeper
-from storage import accounts, keys, partitions, services
+from storage import accounts, keys, services
 from storage.database import Connection
 
 log = logging.getLogger("carbonmeter.ingest")
 
 BEAT_S = 1.0
-PARTITIONS_S = 3600.0
 
 
 class Housekeeping:
@@ -49,7 +48,6 @@ class Housekeeping:
         self._detail = detail
         self._conn: Connection | None = None
         self._keeper: Keeper | None = None
-        self._partitions_at = float("-inf")
 
     async def run(self) -> None:
         try:
@@ -81,11 +79,6 @@ class Housekeeping:
         services.beat(conn, "ingest", ready=True, detail=detail)
         revoked = keys.revoked(conn, key_ids) if key_ids else set()
         accounts.fold(conn)
-        now = self._clock.monotonic()
-        if now - self._partitions_at >= PARTITIONS_S:
-            with conn.transaction():
-                partitions.keep_ahead(conn, self._clock.now_us())
-            self._partitions_at = now
         assert self._keeper is not None
         released = self._keeper.tend()
         if released.stored or released.rejected:

@@ -135,16 +135,6 @@ def _letter(row: tuple[Any, ...]) -> Letter:
     return Letter(*values)
 
 
-def count(conn: Connection, wanted: LetterFilter) -> int:
-    where, values = _conditions(wanted)
-    row = conn.execute(
-        f"SELECT count(*) FROM dead_letters LEFT JOIN gateways ON gateways.id = gateway_id WHERE {where}",
-        values,
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _conditions(wanted: LetterFilter) -> tuple[str, list[object]]:
     conditions, values = ["true"], list[object]()
     if wanted.ids is not None:

@@ -122,15 +122,6 @@ def select(
     return [Held(*row) for row in rows]
 
 
-def count(conn: Connection, wanted: HeldFilter) -> int:
-    where, values = _conditions(wanted)
-    row = conn.execute(
-        f"SELECT count(*) FROM held JOIN gateways ON gateways.id = gateway_id WHERE {where}", values
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _conditions(wanted: HeldFilter) -> tuple[str, list[object]]:
     conditions, values = ["true"], list[object]()
     for column, value in (

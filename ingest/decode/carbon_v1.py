@@ -13,6 +13,8 @@ What the contract leaves open is decided thus:
   Of another key that stands twice the last counts.
 - In an array each object is read alone; an element that is no object counts as one. An array in which no readings
   and no `seq` can be found at all counts as one.
+- An array has at most 50,000 elements (objects with a reading each need more than 1 MiB for that); a longer one
+  counts as one rejected payload.
 - `seq` is an integer within 64 bits or a text of up to 64 characters; else there is no receipt.
 - `NaN` and `Infinity` are no JSON, but where they stand in place of a value that reading alone is rejected.
 - Bytes must be UTF-8 (a byte order mark is passed over) and objects not nested deeper than the parser goes.
@@ -40,6 +42,7 @@ DECODER = "carbon_v1/1"
 Seq: TypeAlias = int | str | None
 SEQ_MAX = 1 << 63
 SEQ_TEXT_MAX = 64
+OBJECTS_MAX = 50_000  # of an array: more than 1 MiB holds of objects with a reading each
 _INTEGER_DIGITS_MAX = 400  # longer ones are out of range whatever they are, and int() of them is slow
 _DETAIL_MAX = 120
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
@@ -136,6 +139,10 @@ def read(payload: bytes, zone_offset_us: int | None) -> Iterator[WireObject]:
         )
     if not value:
         raise DecodeError(RejectReason.BAD_PAYLOAD, "an empty array")
+    if len(value) > OBJECTS_MAX:
+        raise DecodeError(
+            RejectReason.BAD_PAYLOAD, f"an array of {len(value)} elements, the maximum is {OBJECTS_MAX}"
+        )
     return (
         _object(item, zone_offset_us)
         if isinstance(item, _Pairs)

@@ -640,7 +640,8 @@ def _by_id(rows: Rows, key: str, ids: Iterable[int]) -> dict[int, Rows]:
 
 
 def _days(rows: Rows, series: int, first_day: int, end_day: int) -> Rows:
-    return rows[(rows["series"] == series) & (rows["day"] >= first_day) & (rows["day"] < end_day)]
+    here: Rows = rows[(rows["series"] == series) & (rows["day"] >= first_day) & (rows["day"] < end_day)]
+    return here
 
 
 def _columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
@@ -649,4 +650,5 @@ def _columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[
 
 def _superseded(changes: Sequence[Changes]) -> tuple[Rows, Rows]:
     """Place of the row and number of the interval of every superseded entry, over the rows of all changes in turn."""
-    return np.nonzero(np.concatenate([change.superseded for change in changes]))
+    places, indexes = np.nonzero(np.concatenate([change.superseded for change in changes]))
+    return places, indexes

@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,18 @@ log = logging.getLogger(__name__)
 TICK_ROWS_MAX = 100_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
 
 CHANGES_MAX = 1_000_000_000  # all of them: what is left out would never be restated
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What a restatement wrote, or would write.
+
+    changed  by (USCC, source, series): mg CO2e of the whole ledger before and after, where these differ
+    """
+
+    entries: int
+    superseded: int
+    changed: dict[tuple[str, str, int], tuple[int, int]]
 
 
 class Accountant:
@@ -117,12 +130,23 @@ class Accountant:
             books.move_cursor(moved)
             return result
 
-    def restate(self, cause: Cause, *, keep: bool = True) -> TickResult:
-        """Recompute everything under the present rules; with `keep` false only tell what would change."""
+    def restate(self, cause: Cause, *, keep: bool = True) -> Restated:
+        """Recompute everything under the present rules; with `keep` false only tell what would change.
+
+        Raises Unavailable where accounting hasn't yet taken in the registry as it is: that comes first.
+        """
         with self._connection.transaction() as transaction:
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            # Taken before the first snapshot, and against the row locks of ticks: whoever keeps the books waits.
+            self._connection.execute("LOCK TABLE cursors IN EXCLUSIVE MODE")
             books = Books(self._connection, self._shard)
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
+            self._registry = registry_storage.refresh(self._connection, self._registry)
+            if cursor.registry_version != self._registry.version:
+                raise Unavailable(
+                    f"accounting stands on registry version {cursor.registry_version}, the registry is at"
+                    f" {self._registry.version}: try again when accounting has caught up"
+                )
             result = TickResult()
             work: dict[str, EnterpriseWork] = {}
             for enterprise in self._registry.enterprises.values():
@@ -130,12 +154,19 @@ class Accountant:
                     self._work_of(work, enterprise).points[point.id] = PointWork(point, cause, whole=True)
             self._add_all_sources(work, cause)
             moved = cursor._replace(rules_version=self._rules.version)
+            before = books.source_totals()
             self._run(books, work, moved, result)
+            after = books.source_totals()
             books.move_cursor(moved)
             if not keep:
                 self._factor_ids = {}
                 raise psycopg.Rollback(transaction)
-        return result
+        changed = {key: (before.get(key, 0), after.get(key, 0)) for key in sorted({*before, *after})}
+        return Restated(
+            result.entries,
+            result.superseded,
+            {key: pair for key, pair in changed.items() if pair[0] != pair[1]},
+        )
 
     def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()

@@ -7,6 +7,7 @@ pages and as of one moment, so that it may run beside a working server.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 
 from accounting.channel import READING_DTYPE
-from accounting.engine import Cause, TickResult
+from accounting.engine import Cause
 from accounting.factors import load as factors
-from accounting.run import Accountant, rules_of
+from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
+from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even
 from storage import audit, registry
@@ -29,6 +30,7 @@ from storage.database import Connection, connect
 SHOWN_MAX = 20  # faults of one check that are told; all are counted
 _COMPACT_ROWS = 2_000_000
 _RETRIES = 20
+_RETRY_S = 0.5
 
 Rows = npt.NDArray[Any]
 UInt64 = npt.NDArray[np.uint64]
@@ -382,13 +384,12 @@ def _recomputed(conn: Connection, settings: AccountingSettings, entries: int) ->
     return check
 
 
-def _try_restating(conn: Connection, settings: AccountingSettings) -> TickResult:
-    """A whole restatement, rolled back. The cursor may move meanwhile: then it is tried again."""
-    for left in reversed(range(_RETRIES)):
-        accountant = Accountant(conn, factors.load(), rules_of(settings), settings.late_us)
+def _try_restating(conn: Connection, settings: AccountingSettings) -> Restated:
+    """A whole restatement, rolled back. Accounting may have to take a registry change in first: then again."""
+    accountant = Accountant(conn, factors.load(), rules_of(settings))
+    for _ in range(_RETRIES):
         try:
             return accountant.restate(Cause("rules", None, "verify", "verify"), keep=False)
-        except psycopg.errors.SerializationFailure:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+        except Unavailable:
+            time.sleep(_RETRY_S)
+    return accountant.restate(Cause("rules", None, "verify", "verify"), keep=False)

@@ -364,6 +364,15 @@ class Books:
         assert row is not None
         return int(row[0])
 
+    def source_totals(self) -> dict[tuple[str, str, int], int]:
+        """mg CO2e of the whole ledger by (USCC, source, series)."""
+        rows = self._cursor.execute(
+            """SELECT e.uscc, s.code, d.series, sum(d.mg_sum)::text
+               FROM ledger_days d JOIN sources s ON s.id = d.source_id JOIN enterprises e ON e.id = s.enterprise_id
+               GROUP BY 1, 2, 3"""
+        ).fetchall()
+        return {(uscc, code, series): int(total) for uscc, code, series, total in rows}
+
     # -- runs and causes ------------------------------------------------------------------------------
 
     def begin_run(self) -> int:

@@ -283,7 +283,13 @@ def _written(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """A specification in the order of the fields, with what holds for all time written short."""
     result = {name: spec[name] for name in FIELDS[kind] if name in spec}
     for name in ("edition", "grid", "district", "park"):
-        if isinstance(entries := result.get(name), list) and len(entries) == 1 and "from" not in entries[0]:
+        entries = result.get(name)
+        if (
+            isinstance(entries, list)
+            and len(entries) == 1
+            and "from" not in entries[0]
+            and entries[0]["code"]
+        ):
             result[name] = entries[0]["code"]
     if "flags" in result:
         result["flags"] = [each["flag"] if len(each) == 1 else each for each in result["flags"]]

@@ -276,11 +276,11 @@ def _unknown_keys(reading: Reading, tree: Mapping[str, Tree], place: str, known:
             reading.fault(joined(place, key), f"is not a field here{suggestion(key[:70], known)}")
 
 
-def dated(name: str, read: Reader) -> Reader:
+def dated(name: str, read: Reader, *, always: bool = False) -> Reader:
     """A reader of a value that may change: VALUE, {code: VALUE, from: DAY}, or a list of these.
 
     Stored as a list of {"code", "from"} in the order of their days; "from" is left out where it holds for all
-    time before. A null code says that from then on there is none.
+    time before. A null code says that from then on there is none, unless there is always one.
     """
 
     def history(reading: Reading, tree: Tree, place: str) -> Value:
@@ -303,7 +303,7 @@ def dated(name: str, read: Reader) -> Reader:
                 if not is_null(each.get("from", Scalar("", "null"))):
                     begins = day(reading, each["from"], joined(here, "from"))
                 given, here = each[found[0]], joined(here, found[0])
-            value = None if is_null(given) else read(reading, given, here)
+            value = None if is_null(given) and not always else read(reading, given, here)
             if isinstance(value, str):
                 reading.code_places[place, value] = here
             if begins in entries:
@@ -380,7 +380,7 @@ FIELDS: dict[str, dict[str, Reader]] = {
             ),
         ),
         "gb_t_4754": matching(r"[A-T]?\d{2,4}", 'GB/T 4754 code such as "3120"'),
-        "district": dated("district", _DISTRICT),
+        "district": dated("district", _DISTRICT, always=True),
         "park": dated("park", identifier),
         "flags": flags,
     },

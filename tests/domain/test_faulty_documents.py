@@ -125,6 +125,11 @@ CASES: list[tuple[str, Any, list[str]]] = [
     ),
     (
         f"{E}.district",
+        [{"code": "430304"}, {"code": None, "from": "2024-01-01"}],
+        [f'{E}.district[1].code: null is no district code of six digits such as "430304"'],
+    ),
+    (
+        f"{E}.district",
         "43030",
         [f"{E}.district: '43030' is no district code of six digits such as \"430304\""],
     ),

@@ -25,6 +25,9 @@ class Progress:
     waiting: int  # messages without an acknowledgement
     done_share: float  # of the time to read
 
+    def __str__(self) -> str:
+        return f"{self.put:,} readings read ({self.done_share:.0%}), {self.waiting:,} messages on their way"
+
 
 @dataclass(slots=True)
 class Simulation:

@@ -180,7 +180,7 @@ def _push(simulation: Simulation, scene: Scene, arguments: argparse.Namespace, s
         nonlocal said
         if time.monotonic() - said >= 1.0 and not arguments.json:
             said = time.monotonic()
-            progress(f"{state.put} readings read ({state.done_share:.0%}), {state.waiting} messages waiting")
+            progress(str(state))
 
     if arguments.rate is not None and scene.start_us is not None:
         runs = accelerated(arguments.rate, min(gateway.until_us for gateway in simulation.gateways))

@@ -1,0 +1,266 @@
+"""The ledger beside what the demo's meters really showed: every interval of every source, to the milligram.
+
+The simulators know what was consumed; the API says which factor it used. Multiplied and rounded apart from the
+server, the two must give its entries, and nothing must stand where nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from carbonmeter.audit import Check
+from carbonmeter.client import Client
+from domain.interval import INTERVAL_US, Calendar, ceil_interval, to_us
+from simulators import truth
+from simulators.city import (
+    PARK_ENTERPRISES,
+    PLANT_CHANNEL,
+    PLANT_METER,
+    PLANT_SOURCE,
+    PLANT_USCC,
+    EnterpriseProfile,
+)
+from simulators.faults import Faults, structure
+from simulators.gateway import MeterGroup
+from simulators.plant import TOTAL_COUNTS, Plant, usage_counts
+from simulators.scene import Scene
+from simulators.series import Series
+from simulators.truth import Amounts
+
+_PAGE = 1000
+
+
+def milligrams(co2e_kg: str | None) -> int | None:
+    """Milligrams of an amount of the API, exact."""
+    if co2e_kg is None:
+        return None
+    mg = Decimal(co2e_kg) * 1_000_000
+    assert mg == int(mg), f"{co2e_kg} kg isn't a whole number of milligrams"
+    return int(mg)
+
+
+def at_us(item: dict[str, Any]) -> int:
+    return to_us(datetime.fromisoformat(item["at"]))
+
+
+class Factors:
+    """The factors that the server says it used, asked once a source and local month."""
+
+    def __init__(self, client: Client, calendar: Calendar) -> None:
+        self._client = client
+        self._calendar = calendar
+        self._known: dict[tuple[str, str, int], Fraction] = {}
+        self.described: dict[str, dict[str, Any]] = {}  # by its figure and source, for the summary
+
+    def mg_per_unit(self, uscc: str, source: str, interval_us: int) -> Fraction:
+        month = self._calendar.month_start(self._calendar.day(interval_us))
+        key = (uscc, source, month)
+        if key not in self._known:
+            answer = self._client.get(
+                f"/v1/enterprises/{uscc}/derivation",
+                source=source,
+                from_=self._calendar.text(interval_us),
+                to=self._calendar.text(interval_us + INTERVAL_US),
+            )
+            [factor] = answer["factors"]
+            self._known[key] = Fraction(factor["mg_per_unit"])
+            self.described.setdefault(f"{uscc} {source}", factor)
+        return self._known[key]
+
+
+def plant(client: Client, scene: Scene, factors: Factors) -> Iterator[Check]:
+    """The real plant: its year's energy, each of its 35,040 entries, and where the factor comes from."""
+    replay = scene.plant
+    assert replay is not None
+    calendar = scene.calendar
+    yield _plant_energy(client, replay, calendar)
+    expected = {
+        int(start): int(count)
+        for start, count in zip(replay.stamps_us()[:-1].tolist(), usage_counts().tolist(), strict=True)
+    }
+    check = Check(3, f"the real plant: {TOTAL_COUNTS / 100:,.2f} kWh × factor, to the milligram")
+    entries = _entries(client, PLANT_USCC, PLANT_SOURCE, replay.start_us, replay.end_us, calendar)
+    _compare(check, PLANT_USCC, PLANT_SOURCE, Amounts(-2, expected), entries, factors, calendar)
+    total = sum(mg for mg in entries.values() if mg is not None)
+    year = client.get(
+        f"/v1/enterprises/{PLANT_USCC}/emissions",
+        from_=calendar.text(replay.start_us),
+        to=calendar.text(replay.end_us),
+        granularity="year",
+        by="total",
+    )
+    said = sum(milligrams(item["co2e_kg"]) or 0 for item in year["items"])
+    if said != total:
+        check.fault(f"the years sum to {said} mg, the entries to {total} mg")
+    yield check
+    yield _plant_factor(factors)
+
+
+def _plant_energy(client: Client, replay: Plant, calendar: Calendar) -> Check:
+    check = Check(3, "the real plant's energy")
+    items = client.items(
+        f"/v1/enterprises/{PLANT_USCC}/consumption",
+        channel=f"{PLANT_METER}/{PLANT_CHANNEL}",
+        from_=calendar.text(replay.start_us),
+        to=calendar.text(replay.end_us),
+        granularity="month",
+        limit=_PAGE,
+    )
+    amounts = [Decimal(item["amount"]) for item in items if item["amount"] is not None]
+    check.compared = len(amounts)
+    if sum(amounts) * 100 != TOTAL_COUNTS:
+        check.fault(
+            f"the months sum to {sum(amounts)} kWh, the source's year is {TOTAL_COUNTS / 100:.2f} kWh"
+        )
+    return check
+
+
+def _plant_factor(factors: Factors) -> Check:
+    """Promise 5 of the one factor behind the plant's year."""
+    check = Check(5, "the API says which factor, from which source", 1)
+    factor = factors.described.get(f"{PLANT_USCC} {PLANT_SOURCE}", {})
+    named = [each for each in factor.get("factors") or [] if each.get("value") and each.get("reference")]
+    if not named:
+        check.fault(f"no value with its reference in {factor}")
+    return check
+
+
+def park(client: Client, scene: Scene, factors: Factors, until_us: int) -> Iterator[Check]:
+    """The simulated park: what its meters showed up to `until_us`, faults and all, beside every entry."""
+    assert scene.start_us is not None
+    city = scene.city
+    assert city is not None
+    faults = Faults.parse(scene.faults)
+    made = structure(city, faults, scene.horizon_us)
+    check = Check(3, "the simulated park: every entry is what its meters showed × factor")
+    for profile in PARK_ENTERPRISES:
+        groups = [MeterGroup(city, profile, gateway, faults, made) for gateway in profile.gateways]
+        amounts = _amounts(groups, scene.calendar, scene.start_us, until_us)
+        for source in profile.sources:
+            if not set(source.expression.split()[::2]) <= amounts.keys():
+                continue  # a derived channel: computed by a property formula that the twin doesn't have
+            consumption = truth.signed_sum(source.expression, amounts)
+            entries = _entries(
+                client, profile.uscc, source.id, scene.start_us, ceil_interval(until_us), scene.calendar
+            )
+            _compare(check, profile.uscc, source.id, consumption, entries, factors, scene.calendar)
+    yield check
+
+
+def _amounts(
+    groups: Iterable[MeterGroup], calendar: Calendar, start_us: int, until_us: int
+) -> dict[str, Amounts]:
+    result: dict[str, Amounts] = {}
+    days = range(calendar.day(start_us), calendar.day(until_us) + 1)
+    for group in groups:
+        for pieces in zip(*(group.series(day) for day in days), strict=True):
+            series = _joined(pieces, until_us + group.skew_us)
+            if not series.channel.is_mean:
+                result[series.name] = truth.amounts(series)
+    return result
+
+
+def _joined(pieces: Iterable[Series], last_us: int) -> Series:
+    parts = list(pieces)
+    stamps = np.concatenate([part.at_us for part in parts])
+    taken = stamps <= last_us
+    columns = [
+        np.concatenate([getattr(part, name) for part in parts])[taken] for name in ("sent", "meant", "stands")
+    ]
+    return Series(parts[0].uscc, parts[0].meter, parts[0].channel, stamps[taken], *columns)
+
+
+def _entries(
+    client: Client, uscc: str, source: str, from_us: int, to_us_: int, calendar: Calendar
+) -> dict[int, int | None]:
+    """mg of each interval as the API answers it."""
+    items = client.items(
+        f"/v1/enterprises/{uscc}/emissions",
+        from_=calendar.text(from_us),
+        to=calendar.text(to_us_),
+        granularity="15m",
+        by="source",
+        limit=_PAGE,
+    )
+    return {at_us(item): milligrams(item["co2e_kg"]) for item in items if item["source"] == source}
+
+
+def _compare(
+    check: Check,
+    uscc: str,
+    source: str,
+    consumption: Amounts,
+    entries: dict[int, int | None],
+    factors: Factors,
+    calendar: Calendar,
+) -> None:
+    by_month: dict[int, dict[int, int]] = {}
+    for start, amount in consumption.by_start_us.items():
+        by_month.setdefault(calendar.month_start(calendar.day(start)), {})[start] = amount
+    expected: dict[int, int] = {}
+    for month in by_month.values():
+        factor = factors.mg_per_unit(uscc, source, next(iter(month)))
+        expected |= truth.ledger_mg(Amounts(consumption.exponent, month), factor)
+    check.compared += len(entries)
+    for start, mg in entries.items():
+        if mg != expected.get(start):
+            check.fault(
+                f"{uscc} {source} {calendar.text(start)}: {mg} mg, the meters say {expected.get(start)} mg"
+            )
+    for start in expected.keys() - entries.keys():
+        check.fault(f"{uscc} {source} {calendar.text(start)}: no item, the meters say {expected[start]} mg")
+
+
+def wholes(
+    client: Client,
+    usccs: Iterable[str],
+    parks: dict[str, list[str]],
+    from_us: int,
+    to_us_: int,
+    calendar: Calendar,
+) -> Check:
+    """Quarter-hours, hours, days and months; sources, scopes and totals; members, parks and the city: no remainder."""
+    check = Check(3, "sums of parts equal wholes, through the API")
+    span = {"from_": calendar.text(from_us), "to": calendar.text(to_us_), "limit": _PAGE}
+
+    def total(path: str, granularity: str, by: str) -> int:
+        items = client.items(f"{path}/emissions", granularity=granularity, by=by, **span)
+        check.compared += 1
+        return sum(milligrams(item["co2e_kg"]) or 0 for item in items)
+
+    totals: dict[str, int] = {}
+    for uscc in usccs:
+        path = f"/v1/enterprises/{uscc}"
+        totals[uscc] = total(path, "year", "total")
+        for granularity, by in (
+            ("15m", "total"),
+            ("hour", "source"),
+            ("day", "scope"),
+            ("day", "source"),
+            ("month", "gas"),
+        ):
+            part = total(path, granularity, by)
+            if part != totals[uscc]:
+                check.fault(f"{uscc}: {granularity} by {by} sum to {part} mg, the total is {totals[uscc]} mg")
+    for code, members in parks.items():
+        whole, parts = total(f"/v1/parks/{code}", "month", "scope"), sum(totals[uscc] for uscc in members)
+        if whole != parts:
+            check.fault(f"park {code}: {whole} mg, its members sum to {parts} mg")
+    city, everyone = total("/v1/districts/430300", "day", "total"), sum(totals.values())
+    if city != everyone:
+        check.fault(f"the city: {city} mg, its enterprises sum to {everyone} mg")
+    return check
+
+
+def park_members() -> dict[str, list[str]]:
+    members: dict[str, list[str]] = {"XT-HTZ": [PLANT_USCC]}
+    profile: EnterpriseProfile
+    for profile in PARK_ENTERPRISES:
+        members.setdefault(profile.park, []).append(profile.uscc)
+    return members

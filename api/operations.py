@@ -1,4 +1,7 @@
-"""What the API asks of ingest: to take up again what was set aside. The front door joins both."""
+"""What the API asks of ingest: to take up again what was set aside. The front door joins both.
+
+The methods run in a thread of their own and may take their time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class Selection:
     """Which of the letters or held readings: all that is given must hold; nothing given means all of them.
 
     gateway  "USCC/ID"
-    from_us  received at or after [µs]
+    from_us  letters received, held readings measured at or after [µs]
     """
 
     ids: tuple[int, ...] | None = None
@@ -24,14 +27,14 @@ class Selection:
 class Operations(Protocol):
     """Each answers with what it did, by name: `{"released": 4}`. `by` signs what is kept of it."""
 
-    async def replay(self, selection: Selection, by: str) -> Mapping[str, int]:
+    def replay(self, selection: Selection, by: str) -> Mapping[str, int]:
         """Decode dead letters again, with what is registered now."""
         ...
 
-    async def release(self, selection: Selection, by: str) -> Mapping[str, int]:
+    def release(self, selection: Selection, by: str) -> Mapping[str, int]:
         """Store held readings, as far as they can be stored."""
         ...
 
-    async def discard(self, selection: Selection, by: str) -> Mapping[str, int]:
+    def discard(self, selection: Selection, by: str) -> Mapping[str, int]:
         """Reject held readings: they go to the dead letters."""
         ...

@@ -10,7 +10,10 @@ from storage.database import Connection
 
 
 class Where(NamedTuple):
-    """Which of them: all that is given must hold. `gateway` is "USCC/ID"; times are of receipt [µs]."""
+    """Which of them: all that is given must hold. `gateway` is "USCC/ID".
+
+    from_us  letters received, held readings measured at or after [µs]
+    """
 
     reason: str | None = None
     gateway: str | None = None
@@ -62,7 +65,7 @@ def _parameters(where: Where, after: tuple[int, int] | None, limit: int) -> dict
 _CONDITIONS = """
     (%(reason)s::text IS NULL OR t.reason = %(reason)s)
     AND (%(gateway)s::text IS NULL OR g.uscc || '/' || g.gateway = %(gateway)s)
-    AND (%(from)s::timestamptz IS NULL OR t.received_at >= %(from)s)
+    AND (%(from)s::timestamptz IS NULL OR {time} >= %(from)s)
     AND (%(after_at)s::timestamptz IS NULL OR (t.received_at, t.id) > (%(after_at)s, %(after_id)s::bigint))
 """
 
@@ -76,7 +79,7 @@ def dead_letters(
                    CASE WHEN g.id IS NULL THEN NULL ELSE g.uscc || '/' || g.gateway END,
                    octet_length(t.payload), t.readings, t.positions, t.detail, t.via, t.decoder, t.replayed_at
             FROM dead_letters t LEFT JOIN gateways g ON g.id = t.gateway_id
-            WHERE {_CONDITIONS} {"" if with_replayed else "AND t.replayed_at IS NULL"}
+            WHERE {_CONDITIONS.format(time="t.received_at")} {"" if with_replayed else "AND t.replayed_at IS NULL"}
             ORDER BY t.received_at, t.id LIMIT %(limit)s""",
         _parameters(where, after, limit),
     )
@@ -89,7 +92,7 @@ def held(conn: Connection, where: Where, after: tuple[int, int] | None, limit: i
         f"""SELECT t.id, t.received_at, t.reason, t.topic, g.uscc || '/' || g.gateway, t.uscc, t.meter, t.channel,
                    t.measured_at, t.mantissa, t.exponent, t.quality, t.revision
             FROM held t JOIN gateways g ON g.id = t.gateway_id
-            WHERE {_CONDITIONS}
+            WHERE {_CONDITIONS.format(time="t.measured_at")}
             ORDER BY t.received_at, t.id LIMIT %(limit)s""",
         _parameters(where, after, limit),
     )

@@ -37,6 +37,9 @@ GatewayName = Annotated[
 Received = Annotated[
     Time | None, Query(alias="from", description="Received at or after; RFC 3339 with an offset.")
 ]
+Measured = Annotated[
+    Time | None, Query(alias="from", description="Measured at or after; RFC 3339 with an offset.")
+]
 
 
 class Choice(BaseModel):
@@ -49,7 +52,9 @@ class Choice(BaseModel):
     gateway: str | None = Field(
         default=None, pattern=r"^[^/\x00]{1,64}/[^/\x00]{1,64}$", description="USCC/ID."
     )
-    from_: Time | None = Field(default=None, alias="from", description="Received at or after.")
+    from_: Time | None = Field(
+        default=None, alias="from", description="Letters received, held readings measured at or after."
+    )
 
     def selection(self) -> Selection:
         return Selection(None if self.ids is None else tuple(self.ids), self.reason, self.gateway, self.from_)
@@ -166,12 +171,12 @@ def _list(items: list[dict[str, Any]], found: list[Any], page: Page) -> Response
     responses=problems(401, 403, 422),
     summary="Decode dead letters again",
 )
-async def replay_dead_letters(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
+def replay_dead_letters(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
     """A replayed letter leaves `rejected`, and what is found in it is added to `received`. Letters that are refused
     again become new ones.
     """
     operations = _operations(context)
-    return _done(await operations.replay(_selection(choice, RejectReason), _by(key)))
+    return _done(operations.replay(_selection(choice, RejectReason), _by(key)))
 
 
 def _done(counts: Mapping[str, int]) -> Response:
@@ -187,7 +192,7 @@ def get_held(
     page: Paged,
     reason: Annotated[HoldReason | None, Query()] = None,
     gateway: GatewayName = None,
-    from_: Received = None,
+    from_: Measured = None,
 ) -> Response:
     """Readings kept aside until the reason ends, or a person decides."""
     with context.session() as session:
@@ -229,10 +234,10 @@ def _held_item(item: set_aside.HeldReading, session: Session) -> dict[str, Any]:
     responses=problems(401, 403, 422),
     summary="Store held readings",
 )
-async def release_held(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
+def release_held(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
     """Stores those whose channel is registered for their stamp, far ahead of the clock or not; the others stay held."""
     operations = _operations(context)
-    return _done(await operations.release(_selection(choice, HoldReason), _by(key)))
+    return _done(operations.release(_selection(choice, HoldReason), _by(key)))
 
 
 @router.post(
@@ -241,9 +246,9 @@ async def release_held(key: Administrator, context: TheContext, choice: ChoiceBo
     responses=problems(401, 403, 422),
     summary="Reject held readings",
 )
-async def discard_held(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
+def discard_held(key: Administrator, context: TheContext, choice: ChoiceBody = None) -> Response:
     """They go to the dead letters and count as rejected. Says which: a discard of everything held isn't taken."""
     selection = _selection(choice, HoldReason)
     if selection == Selection():
         raise Problem(422, [Fault("body", "say which: ids, reason, gateway or from")])
-    return _done(await _operations(context).discard(selection, _by(key)))
+    return _done(_operations(context).discard(selection, _by(key)))

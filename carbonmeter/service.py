@@ -30,8 +30,15 @@ def _accounting(settings: Settings, database_url: str) -> int:
     return 0
 
 
+def _api(settings: Settings, database_url: str) -> int:
+    from carbonmeter.api_service import main
+
+    main(settings, database_url)
+    return 0
+
+
 # Each imports its room when it is asked for: a process holds no other room's libraries.
-_SERVICES = {"ingest": _ingest, "accounting": _accounting}
+_SERVICES = {"ingest": _ingest, "accounting": _accounting, "api": _api}
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from domain.interval import INTERVAL_US, format_time, parse_time
 from domain.reading import IDENTIFIER
 
 # "+" means a space in a query string; who forgets to write %2B is understood all the same.
+_DISTRICT = re.compile(r"\d{2,12}\Z", re.ASCII)
 _LOST_PLUS = re.compile(r" (\d\d:?\d\d)\Z")
 
 
@@ -43,6 +44,19 @@ def _channel(value: Any) -> str:
     return str(value)
 
 
+def _gateway(value: Any) -> str:
+    uscc, slash, id_ = str(value).partition("/")
+    if not slash or not IDENTIFIER.match(uscc) or not IDENTIFIER.match(id_):
+        raise ValueError(f"{str(value)[:140]!r} is no gateway; it is named USCC/ID")
+    return str(value)
+
+
+def _district(value: Any) -> str:
+    if not _DISTRICT.match(str(value)):
+        raise ValueError(f"{str(value)[:40]!r} is no 行政区划代码: 2 to 12 digits, such as 430300")
+    return str(value)
+
+
 _TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 Time = Annotated[int, BeforeValidator(_time), _TIME_SCHEMA]
 QuarterHour = Annotated[int, BeforeValidator(_quarter_hour), _TIME_SCHEMA]
@@ -50,6 +64,10 @@ ChannelName = Annotated[
     str,
     BeforeValidator(_channel),
     Query(description="METER/CHANNEL.", examples=["E-01/import_kwh"]),
+]
+Gateway = Annotated[str, BeforeValidator(_gateway)]
+District = Annotated[
+    str, BeforeValidator(_district), Path(description="行政区划代码; it contains those under its prefix.")
 ]
 Uscc = Annotated[str, Path(description="Unified social credit code (统一社会信用代码).", max_length=64)]
 

@@ -18,7 +18,7 @@ from api.context import Known, Session, TheContext
 from api.errors import Problem
 from api.ledger import Question, Stretch, sums
 from api.paging import Page, Paged
-from api.parameters import AsOf, GranularityParameter, RangeParameters, Uscc
+from api.parameters import AsOf, District, GranularityParameter, RangeParameters, Uscc
 from api.periods import Granularity, Range, periods
 from api.schemas import problems
 from api.sums import Cells, Sum, co2e_kg, coverage_text, factor_set_text
@@ -278,9 +278,7 @@ def park_emissions(
     summary="Emissions of a district or city",
 )
 def district_emissions(
-    code: Annotated[
-        str, Path(pattern=r"^\d{2,12}$", description="行政区划代码; it contains those under its prefix.")
-    ],
+    code: District,
     _key: Reader,
     context: TheContext,
     whole: RangeParameters,

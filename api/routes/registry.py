@@ -210,7 +210,7 @@ def get_enterprises(_key: RegistryReader, context: TheContext, page: Paged) -> R
 @router.get(
     "/v1/enterprises/{uscc}",
     response_model=schemas.Enterprise,
-    responses=problems(401, 403, 404),
+    responses=problems(401, 403, 404, 422),
     summary="One enterprise",
 )
 def get_enterprise(uscc: Uscc, _key: RegistryReader, context: TheContext) -> Response:

@@ -15,7 +15,7 @@ from api.context import Context, Session, TheContext
 from api.errors import Problem, not_found
 from api.operations import Operations, Selection
 from api.paging import Page, Paged
-from api.parameters import Time
+from api.parameters import Gateway, Time
 from api.schemas import problems
 from domain.errors import Fault, HoldReason, RejectReason
 from domain.interval import to_us
@@ -26,14 +26,7 @@ from storage.set_aside import Where
 
 router = APIRouter(tags=["gateways"])
 
-GatewayName = Annotated[
-    str | None,
-    Query(
-        pattern=r"^[^/\x00]{1,64}/[^/\x00]{1,64}$",
-        description="USCC/ID.",
-        examples=["91430300MA4L0DEM8M/gw1"],
-    ),
-]
+GatewayName = Annotated[Gateway | None, Query(description="USCC/ID.", examples=["91430300MA4L0DEM8M/gw1"])]
 Received = Annotated[
     Time | None, Query(alias="from", description="Received at or after; RFC 3339 with an offset.")
 ]
@@ -49,9 +42,7 @@ class Choice(BaseModel):
 
     ids: list[Annotated[int, Field(ge=1, lt=1 << 63)]] | None = Field(default=None, max_length=100_000)
     reason: str | None = Field(default=None, max_length=64)
-    gateway: str | None = Field(
-        default=None, pattern=r"^[^/\x00]{1,64}/[^/\x00]{1,64}$", description="USCC/ID."
-    )
+    gateway: Gateway | None = Field(default=None, description="USCC/ID.")
     from_: Time | None = Field(
         default=None, alias="from", description="Letters received, held readings measured at or after."
     )
@@ -91,7 +82,7 @@ def _by(key: Key | None) -> str:
 @router.get(
     "/v1/gateways/{uscc}/{id}/account",
     response_model=schemas.GatewayAccount,
-    responses=problems(401, 403, 404),
+    responses=problems(401, 403, 404, 422),
     summary="Account of a gateway",
 )
 def get_account(

@@ -16,6 +16,7 @@ from domain.reading import Flag, Quality, pack
 from storage.database import Connection
 
 CALENDAR = Calendar()
+NO_FLAGS = Flag(0)
 MEASURED, ESTIMATED, INTERPOLATED = Quality.MEASURED, Quality.ESTIMATED, Quality.INTERPOLATED
 
 
@@ -26,7 +27,7 @@ class Entry:
     amount: int = 0
     mg: int = 0
     quality: Quality = Quality.MEASURED
-    flags: Flag = Flag(0)
+    flags: Flag = NO_FLAGS
 
 
 MISSING = Entry(0, 0, Quality.MISSING)

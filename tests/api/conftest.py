@@ -1,4 +1,4 @@
-"""A small city with hand-written books, and a client on it. Shared by the tests of a file: none of them writes there."""
+"""A small city with hand-written books, and a client on it, shared by the tests of a file: none writes there."""
 
 from __future__ import annotations
 

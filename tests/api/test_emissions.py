@@ -26,6 +26,7 @@ from tests.api.conftest import (
 )
 from tests.servers import DatabaseServer
 
+DAY = {"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z"}
 PATH = f"/v1/enterprises/{STEEL}/emissions"
 KG_KWH = Decimal(MG_PER_KWH) / 1_000_000
 KG_NM3 = Decimal(MG_PER_NM3) / 1_000_000
@@ -275,12 +276,12 @@ def test_a_district_contains_those_under_its_prefix(
         ({"from": "2024-05-02T00:00:00Z", "to": "2024-05-02T00:00:00Z"}, {"to"}),
         ({"from": "2024-05-02T00:00:00Z", "to": "2024-05-01T00:00:00Z"}, {"to"}),
         (
-            {"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z", "granularity": "week", "by": "fuel", "boundary": "x", "limit": "0", "as_of": "now"},
+            {**DAY, "granularity": "week", "by": "fuel", "boundary": "x", "limit": "0", "as_of": "now"},
             {"granularity", "by", "boundary", "limit", "as_of"},
         ),
-        ({"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z", "cursor": "§§"}, {"cursor"}),
-        ({"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z", "cursor": "WzEsMl0"}, {"cursor"}),
-        ({"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z", "limit": "10001"}, {"limit"}),
+        ({**DAY, "cursor": "§§"}, {"cursor"}),
+        ({**DAY, "cursor": "WzEsMl0"}, {"cursor"}),
+        ({**DAY, "limit": "10001"}, {"limit"}),
     ],
 )  # fmt: skip
 def test_faulty_parameters_are_all_named(

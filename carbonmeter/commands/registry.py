@@ -123,9 +123,10 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
         if counts:
             print(f"{what}: {_in_words(counts)}")
     if done.readings_outside:
+        count = done.readings_outside
         print(
-            f"{done.readings_outside} stored readings are outside the validity of their channels now: "
-            "they stay stored and leave the ledger"
+            f"{count} stored reading{' is' if count == 1 else 's are'} outside the validity now: "
+            "stored as before, and no longer in the ledger"
         )
     return 0
 

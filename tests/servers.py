@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -261,6 +262,67 @@ class Mosquitto:
     def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+
+class CarbonmeterServer:
+    """A `carbonmeter serve` in a process of its own, on free ports: the whole server, or one service of it.
+
+    database  None: the embedded one under `home`
+    settings  further CARBONMETER_* variables
+    """
+
+    def __init__(self, database: Database | None, home: Path, service: str = "all", **settings: str) -> None:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("CARBONMETER_")
+        }
+        self.mqtt_port, self.http_port = free_port(), free_port()
+        environment |= {
+            "CARBONMETER_HOME": str(home),
+            "CARBONMETER_MQTT": f"127.0.0.1:{self.mqtt_port}",
+            "CARBONMETER_HTTP": f"127.0.0.1:{self.http_port}",
+            **({"CARBONMETER_DATABASE": database.url} if database else {}),
+            **settings,
+        }
+        self.output = home / "output"
+        home.mkdir(exist_ok=True)
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "carbonmeter.main", "serve", service],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def text(self) -> str:
+        """What it has printed."""
+        return self.output.read_text()
+
+    def wait_until_ready(self) -> None:
+        wait_for(lambda: "\ncarbonmeter: ready" in self.text or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.text
+
+    def children(self) -> list[int]:
+        """Process ids of its services."""
+        return list(
+            map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+        )
+
+    def kill_all(self) -> None:
+        """SIGKILL for the supervisor and the services, at one moment."""
+        for pid in (self.process.pid, *self.children()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(60)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
 
 
 def wait_for(condition: Any, seconds: float = 20.0, what: str = "") -> Any:

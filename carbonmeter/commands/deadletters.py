@@ -35,13 +35,14 @@ def run(context: Context) -> int:
 def _list(context: Context) -> int:
     arguments = context.arguments
     choice = chosen(arguments)
+    offset_us = context.settings.zone_offset_us
     where = Where(choice.reason, choice.gateway, choice.from_us)
     with context.database() as conn:
         letters = set_aside.dead_letters(conn, where, None, arguments.limit, with_replayed=arguments.all)
     items = [
         {
             "id": letter.id,
-            "received_at": format_time(to_us(letter.received_at)),
+            "received_at": format_time(to_us(letter.received_at), offset_us),
             "reason": letter.reason,
             "gateway": letter.gateway,
             "readings": letter.readings,
@@ -50,7 +51,9 @@ def _list(context: Context) -> int:
             "detail": letter.detail,
             "via": letter.via,
             "decoder": letter.decoder,
-            "replayed_at": None if letter.replayed_at is None else format_time(to_us(letter.replayed_at)),
+            "replayed_at": None
+            if letter.replayed_at is None
+            else format_time(to_us(letter.replayed_at), offset_us),
         }
         for letter in letters
     ]

@@ -38,6 +38,7 @@ def run(context: Context) -> int:
 def _list(context: Context) -> int:
     arguments = context.arguments
     choice = chosen(arguments)
+    offset_us = context.settings.zone_offset_us
     with context.database() as conn:
         found = set_aside.held(
             conn, Where(choice.reason, choice.gateway, choice.from_us), None, arguments.limit
@@ -45,11 +46,11 @@ def _list(context: Context) -> int:
     items = [
         {
             "id": reading.id,
-            "received_at": format_time(to_us(reading.received_at)),
+            "received_at": format_time(to_us(reading.received_at), offset_us),
             "reason": reading.reason,
             "gateway": reading.gateway,
             "channel": f"{reading.meter}/{reading.channel}",
-            "at": format_time(to_us(reading.measured_at)),
+            "at": format_time(to_us(reading.measured_at), offset_us),
             "sent": decimal_text(reading.mantissa, reading.exponent),
             "topic": reading.topic,
         }

@@ -43,7 +43,7 @@ def _create(context: Context, arguments: argparse.Namespace) -> int:
     with context.database() as conn:
         text, key = keys.create(conn, arguments.scope, arguments.gateway, arguments.name)
     if arguments.json:
-        print_json({"key": text, **_described(key)})
+        print_json({"key": text, **_described(key, context.settings.zone_offset_us)})
     else:
         print(text)
     return 0
@@ -51,7 +51,7 @@ def _create(context: Context, arguments: argparse.Namespace) -> int:
 
 def _list(context: Context, arguments: argparse.Namespace) -> int:
     with context.database() as conn:
-        found = [_described(key) for key in keys.every(conn)]
+        found = [_described(key, context.settings.zone_offset_us) for key in keys.every(conn)]
     if arguments.json:
         print_json({"items": found})
         return 0
@@ -74,18 +74,18 @@ def _revoke(context: Context, arguments: argparse.Namespace) -> int:
     if key is None:
         raise Refused(f"no key begins with {prefix!r}; `carbonmeter keys list` shows them")
     if arguments.json:
-        print_json(_described(key))
+        print_json(_described(key, context.settings.zone_offset_us))
     else:
         print(f"revoked {key.prefix} {key.name}".rstrip())
     return 0
 
 
-def _described(key: keys.Key) -> dict[str, object]:
+def _described(key: keys.Key, offset_us: int) -> dict[str, object]:
     return {
         "prefix": key.prefix,
         "name": key.name,
         "scopes": sorted(key.scopes),
         "gateways": sorted(key.gateways),
-        "created_at": format_time(to_us(key.created_at)),
-        "revoked_at": None if key.revoked_at is None else format_time(to_us(key.revoked_at)),
+        "created_at": format_time(to_us(key.created_at), offset_us),
+        "revoked_at": None if key.revoked_at is None else format_time(to_us(key.revoked_at), offset_us),
     }

@@ -5,58 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from storage.services import services
-from tests.servers import Database, free_port, wait_for
-
-
-class Server:
-    """A `carbonmeter serve` in a process of its own."""
-
-    def __init__(self, database: Database | None, home: Path, service: str, **settings: str) -> None:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("CARBONMETER_")
-        }
-        self.mqtt_port, self.http_port = free_port(), free_port()
-        environment |= {
-            "CARBONMETER_HOME": str(home),
-            "CARBONMETER_MQTT": f"127.0.0.1:{self.mqtt_port}",
-            "CARBONMETER_HTTP": f"127.0.0.1:{self.http_port}",
-            **({"CARBONMETER_DATABASE": database.url} if database else {}),
-            **settings,
-        }
-        self.output = home / "output"
-        home.mkdir(exist_ok=True)
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "carbonmeter.main", "serve", service],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def wait_until_ready(self) -> None:
-        wait_for(lambda: "\ncarbonmeter: ready" in self.text or self.process.poll() is not None, 60)
-        assert self.process.poll() is None, self.text
-
-    def children(self) -> list[int]:
-        return list(
-            map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
-        )
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
+from tests.servers import CarbonmeterServer, Database, wait_for
 
 
 def _is_gone(pid: int) -> bool:
@@ -72,15 +27,17 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(plain_database: Database, home: Path) -> Iterator[Server]:
-    server = Server(plain_database, home, "ingest")
+def server(plain_database: Database, home: Path) -> Iterator[CarbonmeterServer]:
+    server = CarbonmeterServer(plain_database, home, "ingest")
     yield server
     if server.process.poll() is None:
         server.stop(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_all_of_it_cleanly(server: Server, plain_database: Database, number: int) -> None:
+def test_a_signal_stops_all_of_it_cleanly(
+    server: CarbonmeterServer, plain_database: Database, number: int
+) -> None:
     server.wait_until_ready()
     children = server.children()
     assert len(children) == 1
@@ -93,7 +50,7 @@ def test_a_signal_stops_all_of_it_cleanly(server: Server, plain_database: Databa
         assert all(map(_is_gone, children))
 
 
-def test_a_killed_service_is_started_again(server: Server) -> None:
+def test_a_killed_service_is_started_again(server: CarbonmeterServer) -> None:
     server.wait_until_ready()
     (child,) = server.children()
     os.kill(child, signal.SIGKILL)
@@ -108,7 +65,7 @@ def test_a_killed_service_is_started_again(server: Server) -> None:
     assert server.stop() == 0
 
 
-def test_services_die_with_a_killed_supervisor(server: Server) -> None:
+def test_services_die_with_a_killed_supervisor(server: CarbonmeterServer) -> None:
     server.wait_until_ready()
     (child,) = server.children()
     server.stop(signal.SIGKILL)
@@ -118,7 +75,7 @@ def test_services_die_with_a_killed_supervisor(server: Server) -> None:
 def test_an_address_in_use_ends_it_with_a_reason(plain_database: Database, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = Server(plain_database, home, "ingest", CARBONMETER_MQTT=f"127.0.0.1:{port}")
+        server = CarbonmeterServer(plain_database, home, "ingest", CARBONMETER_MQTT=f"127.0.0.1:{port}")
         assert server.process.wait(60) == 1
     assert f"can't listen on 127.0.0.1:{port}" in server.text
     assert "CARBONMETER_MQTT sets another address" in server.text
@@ -129,10 +86,10 @@ def test_an_address_in_use_ends_it_with_a_reason(plain_database: Database, home:
 def test_an_unsafe_server_is_refused_at_start(plain_database: Database, home: Path) -> None:
     with plain_database.connect(autocommit=True) as conn:
         conn.execute(f"ALTER DATABASE {plain_database.name} SET synchronous_commit = off".encode())
-    server = Server(plain_database, home, "ingest")
+    server = CarbonmeterServer(plain_database, home, "ingest")
     assert server.process.wait(60) == 1
     assert "synchronous_commit is off" in server.text
-    allowed = Server(plain_database, home, "ingest", CARBONMETER_ALLOW_UNSAFE_DATABASE="true")
+    allowed = CarbonmeterServer(plain_database, home, "ingest", CARBONMETER_ALLOW_UNSAFE_DATABASE="true")
     allowed.wait_until_ready()
     assert "allowed by CARBONMETER_ALLOW_UNSAFE_DATABASE: synchronous_commit is off" in allowed.text
     assert allowed.stop() == 0

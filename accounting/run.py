@@ -227,7 +227,7 @@ class Accountant:
         cause = Cause("registry", None, change.changed_by, change.why)
         mine = self._work_of(work, enterprise)
         if change.kind in ("channel", "derived"):
-            name = "/".join(change.key[:2]) if change.kind == "channel" else change.key[0]
+            name = "/".join(change.key[:2])
             point = enterprise.points[name]
             mine.points.setdefault(point.id, PointWork(point, cause)).whole = True
             for source in enterprise.sources.values():

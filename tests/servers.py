@@ -306,6 +306,16 @@ class CarbonmeterServer:
         wait_for(lambda: "\ncarbonmeter: ready" in self.text or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.text
 
+    def wait_until_listening(self) -> None:
+        """Until the API answers at all; enough where no other service is asked for."""
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.http_port)) == 0
+
+        wait_for(lambda: listens() or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.text
+
     def children(self) -> list[int]:
         """Process ids of its services."""
         return list(

@@ -65,7 +65,7 @@ class Unchecked:
         return None
 
 
-_REQUIRED = {
+REQUIRED = {
     "park": {"district": "the district code that the park lies in"},
     "enterprise": {
         "industry": "one of the 24 of the guidelines",
@@ -116,7 +116,7 @@ def check(
 
 
 def _check_required(kind: str, each: Merged, faults: list[Fault]) -> None:
-    for name, what in _REQUIRED.get(kind, {}).items():
+    for name, what in REQUIRED.get(kind, {}).items():
         if each.lacks(name):
             faults.append(Fault(each.at(name), f"is missing: {what}"))
     if kind in ("park", "enterprise") and each.lacks("name_zh") and each.lacks("name_en"):

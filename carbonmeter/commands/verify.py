@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 
-from carbonmeter import audit
 from carbonmeter.commands import Context, Subparsers, print_json, print_table, progress
 
 
@@ -21,6 +20,8 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(context: Context) -> int:
+    from carbonmeter import audit  # the kernels and the factors: not while the usage is printed
+
     checks = []
     with context.database_url() as url:
         settings = context.settings.accounting(url)

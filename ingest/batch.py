@@ -174,6 +174,7 @@ class Batch:
         self._gateway_list: list[GatewayRoute] = []
         self._holds: list[Hold] = []
         self._rejections: list[Rejection] = []
+        self._rejection_of: dict[tuple[int, RejectReason], Rejection] = {}
         self._receipts: list[_ObjectReceipt] = []
 
     @property
@@ -537,16 +538,18 @@ class Batch:
     def reject_row(
         self, gateway: GatewayRoute, delivery: int, position: int, reason: RejectReason, detail: str
     ) -> None:
-        last = self._rejections[-1] if self._rejections else None
-        if (
-            last is not None
-            and (last.delivery, last.reason) == (delivery, reason)
-            and last.positions is not None
-        ):
-            last.positions.append(position)
-            last.readings += 1
+        """Reject a row: one rejection a delivery and reason. Only once all deliveries are in."""
+        if not self._rejection_of:
+            self._rejection_of = {(item.delivery, item.reason): item for item in self._rejections}
+        known = self._rejection_of.get((delivery, reason))
+        if known is None:
+            known = Rejection(delivery, gateway, reason, detail, [position], 1)
+            self._rejection_of[delivery, reason] = known
+            self._rejections.append(known)
         else:
-            self._rejections.append(Rejection(delivery, gateway, reason, detail, [position], 1))
+            assert known.positions is not None, "a reason that took all readings left none to judge"
+            known.positions.append(position)
+            known.readings += 1
 
     def _receipt_of(self, row: int) -> Receipt | None:
         place = bisect_right(self._receipts, row, key=lambda item: item.start) - 1

@@ -152,4 +152,8 @@ class Bed:
         }
 
     def months(self) -> list[Any]:
-        return self.conn.execute("SELECT * FROM ledger_months ORDER BY source_id, month, series").fetchall()
+        """Sums of months: (source, month, series, mg, known, measured, interpolated, estimated)."""
+        return self.conn.execute(
+            """SELECT source_id, month, series, mg_sum, known, measured, interpolated, estimated
+               FROM ledger_months ORDER BY 1, 2, 3"""
+        ).fetchall()

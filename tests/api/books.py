@@ -6,13 +6,16 @@ The slow and obvious way: a dictionary of intervals, written whole at each chang
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
+from accounting.channel import READING_DTYPE
 from domain.interval import INTERVALS_PER_DAY, Calendar
-from domain.reading import Flag, Quality, pack
+from domain.reading import Flag, Quality, exact_value, pack
 from storage.database import Connection
 
 CALENDAR = Calendar()
@@ -28,6 +31,18 @@ class Entry:
     mg: int = 0
     quality: Quality = Quality.MEASURED
     flags: Flag = NO_FLAGS
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored reading."""
+
+    at_us: int
+    value: str
+    revision: int = 0
+    quality: int = 0
+    flags: Flag = NO_FLAGS
+    committed_us: int = 0
 
 
 MISSING = Entry(0, 0, Quality.MISSING)
@@ -216,6 +231,35 @@ class Books:
                 -(1 << 63),
             ],
         )  # fmt: skip
+
+    def store_readings(self, point_id: int, readings: Sequence[Stored], gateway: str = "gw1") -> None:
+        """Readings as they lie in the channel-days, in two chunks a day where a day has several."""
+        row = self.conn.execute(
+            "SELECT id FROM gateways WHERE gateway = %s ORDER BY id LIMIT 1", [gateway]
+        ).fetchone()
+        assert row is not None
+        by_day: dict[int, list[Stored]] = {}
+        for reading in readings:
+            by_day.setdefault(CALENDAR.day(reading.at_us), []).append(reading)
+        for day, its in by_day.items():
+            for chunk, part in enumerate((its[: len(its) // 2], its[len(its) // 2 :])):
+                if not part:
+                    continue
+                packed = np.zeros(len(part), READING_DTYPE)
+                for place, reading in enumerate(part):
+                    exact = exact_value(reading.value)
+                    assert exact is not None
+                    packed[place]["at"] = reading.at_us
+                    packed[place]["mantissa"], packed[place]["exponent"] = exact
+                    packed[place]["committed_at"] = reading.committed_us or reading.at_us + 1_000_000
+                    packed[place]["gateway"], packed[place]["batch"] = row[0], 1
+                    packed[place]["revision"], packed[place]["quality"] = reading.revision, reading.quality
+                    packed[place]["flags"] = reading.flags
+                self.conn.execute(
+                    """INSERT INTO channel_days (channel_id, day, chunk, enterprise_id, size, readings)
+                       VALUES (%s, %s, %s, %s, %s, %s)""",
+                    [point_id, day, chunk, self._points[point_id][0], len(part), packed.tobytes()],
+                )
 
 
 def _sums(entries: Any) -> list[int]:

@@ -81,7 +81,7 @@ DOCUMENT: dict[str, Any] = {
                 {
                     "id": "E-01",
                     "name": "incoming feeder",
-                    "channels": [_register("import_kwh", "electricity_import", "kWh")],
+                    "channels": [_register("import_kwh", "electricity_import", "kWh", max_rate="100")],
                 },
                 {
                     "id": "E-02",
@@ -259,9 +259,9 @@ def fill(city: City) -> None:
         entries = {index: Entry(200, 2 * MG_PER_NM3) for index in range(96)}
         books.write(boiler, day, entries)
         books.measure(gas, day, entries)
-    for index in range(96):  # of steel 500 kg and 0.25 t an interval, on 2 May; on 3 May the scale is silent
-        books.measure(kg, day_of("2024-05-02"), {index: Entry(50_000)})
-        books.measure(tonnes, day_of("2024-05-02"), {index: Entry(25)})
+    # of steel 500 kg and 0.25 t an interval, on 2 May; on 3 May the scale is silent
+    books.measure(kg, day_of("2024-05-02"), {index: Entry(50_000) for index in range(96)})
+    books.measure(tonnes, day_of("2024-05-02"), {index: Entry(25) for index in range(96)})
     books.measure(kg, day_of("2024-05-03"), {index: Entry(50_000) for index in range(96)})
     books.conn.commit()
 

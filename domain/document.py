@@ -62,8 +62,9 @@ def read_document(source: str | bytes | Any, calendar: Calendar) -> Document:
 
     Raises FaultyDocument where the text as a whole can't be read; all other faults are in the result.
     """
-    root: Tree = load(source) if isinstance(source, (str, bytes)) else tree(source)
     reader = _Reader(calendar)
+    faults = reader.document.faults
+    root: Tree = load(source, faults) if isinstance(source, (str, bytes)) else tree(source, faults)
     if not isinstance(root, dict):
         reader.reading.fault(
             "", f"the document is {described(root)}; a mapping with parks and enterprises is expected"

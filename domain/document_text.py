@@ -41,24 +41,27 @@ class Scalar:
 Tree: TypeAlias = "Scalar | list[Any] | dict[str, Any]"  # of trees
 
 
-def load(text: str | bytes) -> Tree:
-    """The tree of a YAML or JSON text; raises FaultyDocument with the line of what can't be read."""
+def load(text: str | bytes, faults: list[Fault]) -> Tree:
+    """The tree of a YAML or JSON text; raises FaultyDocument with the line of what can't be read.
+
+    Keys given twice are added to `faults`; the last value stands, so that what else is wrong can be found.
+    """
     if len(text) > TEXT_SIZE_MAX_BYTES:
         raise FaultyDocument([Fault("", f"has {len(text)} bytes, at most {TEXT_SIZE_MAX_BYTES} are read")])
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
+            line = error.object.count(b"\n", 0, error.start) + 1
             raise FaultyDocument([Fault(f"line {line}", f"is not UTF-8: {error.reason}")]) from None
     text = text.removeprefix("\ufeff")
     if not text.lstrip().startswith(("{", "[")):
-        return _load_yaml(text)
+        return _load_yaml(text, faults)
     try:
-        return _load_json(text)
+        return _load_json(text, faults)
     except json.JSONDecodeError as error:
         try:
-            return _load_yaml(text)  # a flow mapping of YAML looks like JSON until it doesn't
+            return _load_yaml(text, faults)  # a flow mapping of YAML looks like JSON until it doesn't
         except FaultyDocument:
             place = f"line {error.lineno}, column {error.colno}"
             raise FaultyDocument([Fault(place, f"can't be read: {error.msg}")]) from None
@@ -76,7 +79,7 @@ def _refuse_constant(name: str) -> Any:
     raise FaultyDocument([Fault("", f"{name} is no value of JSON")])
 
 
-def _load_json(text: str) -> Tree:
+def _load_json(text: str, faults: list[Fault]) -> Tree:
     try:
         value = json.loads(
             text,
@@ -87,20 +90,16 @@ def _load_json(text: str) -> Tree:
         )
     except RecursionError:
         raise FaultyDocument([_too_deep("")]) from None
-    return tree(value)
+    return tree(value, faults)
 
 
 def _too_deep(place: str) -> Fault:
     return Fault(place, f"is nested deeper than {DEPTH_MAX} levels")
 
 
-def tree(value: Any) -> Tree:
+def tree(value: Any, faults: list[Fault]) -> Tree:
     """The tree of plain Python values: dicts, lists, texts, whole numbers, decimals, dates, times, None."""
-    faults: list[Fault] = []
-    result = _tree(value, "", 0, faults)
-    if faults:
-        raise FaultyDocument(faults)
-    return result
+    return _tree(value, "", 0, faults)
 
 
 def _tree(value: Any, place: str, depth: int, faults: list[Fault]) -> Tree:
@@ -157,8 +156,8 @@ class _Frame:
 class _Builder:
     """Builds the tree from YAML's events, without recursion."""
 
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
         self.frames: list[_Frame] = []
         self.anchors: dict[str, tuple[Tree, int]] = {}
         self.root: Tree | None = None
@@ -176,7 +175,7 @@ class _Builder:
         if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
             raise self.stop(event, "a second document begins; a file holds one")
         if isinstance(event, yaml.AliasEvent):
-            found = self.anchors.get(event.anchor)
+            found = self.anchors.get(str(event.anchor))
             if found is None:
                 raise self.stop(event, f"the alias *{event.anchor} stands before its anchor, or within it")
             self.add(event, *found)
@@ -240,8 +239,8 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _load_yaml(text: str) -> Tree:
-    builder = _Builder()
+def _load_yaml(text: str, faults: list[Fault]) -> Tree:
+    builder = _Builder(faults)
     try:
         for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
@@ -252,8 +251,6 @@ def _load_yaml(text: str) -> Tree:
         raise FaultyDocument([Fault(place, f"can't be read: {', '.join(words)}")]) from None
     except yaml.YAMLError as error:
         raise FaultyDocument([Fault("", f"can't be read: {' '.join(str(error).split())}")]) from None
-    if builder.faults:
-        raise FaultyDocument(builder.faults)
     return builder.root if builder.root is not None else Scalar("", "null")
 
 

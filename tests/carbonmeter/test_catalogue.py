@@ -27,8 +27,8 @@ def test_domain_and_the_library_know_the_same_industries_and_editions() -> None:
         editions.setdefault(industry, set()).add(edition)
     assert {code: set(each.editions) for code, each in INDUSTRIES.items()} == editions
     assert {each for known in editions.values() for each in known} == set(EDITIONS)
-    for code, industry in INDUSTRIES.items():
-        assert library.methods.own_edition(code) == industry.editions[0]
+    for code, known_industry in INDUSTRIES.items():
+        assert library.methods.own_edition(code) == known_industry.editions[0]
 
 
 def test_the_sample_has_no_faults(catalogue: FactorCatalogue) -> None:

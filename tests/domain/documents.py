@@ -121,7 +121,7 @@ def read_plain(text: str) -> Any:
             return {key: plain(each) for key, each in tree.items()}
         return [plain(each) for each in tree]
 
-    return plain(load(text))
+    return plain(load(text, []))
 
 
 Items = dict[ItemKey, Specification]

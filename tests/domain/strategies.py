@@ -123,7 +123,7 @@ def enterprises(draw: st.DrawFn, number: int, parks: list[str]) -> dict[str, Any
         for source in draw(st.lists(ids, max_size=3, unique=True)):
             begins = draw(st.lists(st.none() | days, min_size=1, max_size=2, unique=True))
             for index, day in enumerate(begins):
-                version = {"id": source, "method": draw(ids), "expression": draw(expressions)}
+                version: dict[str, Any] = {"id": source, "method": draw(ids), "expression": draw(expressions)}
                 if day:
                     version["from"] = day
                 if draw(st.booleans()):

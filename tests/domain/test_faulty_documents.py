@@ -21,9 +21,9 @@ MISSING = object()  # the field is taken out
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The sample with one value set, or taken out."""
-    document: Any = sample()
+    document = sample()
     keys = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)]
-    here = document
+    here: Any = document
     for key in keys[:-1]:
         here = here[key]
     if value is MISSING:
@@ -663,7 +663,7 @@ def test_channels_of_another_enterprise_are_out_of_reach() -> None:
         ('{"parks": }}', ["line 1, column 11: can't be read: Expecting value"]),
         ("parks: []\nparks: []", ["parks: is given twice (again in line 2)"]),
         ('{"parks": [], "parks": []}', ["parks: is given twice"]),
-        ("parks:\n- {code: a, code: b}", ["parks[0].code: is given twice (again in line 2)"]),
+        ("parks:\n- {code: a, code: b}", ["parks[0].code: is given twice (again in line 2)", "parks[0].district: is missing: the district code that the park lies in", "parks[0].name_zh: is missing: name_zh, name_en or both are given"]),
         ("a: &x [*x]", ["line 1: the alias *x stands before its anchor, or within it"]),
         ("a: *nowhere", ["line 1: the alias *nowhere stands before its anchor, or within it"]),
         ("a: !!python/object/apply:os.system [x]", [

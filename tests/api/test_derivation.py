@@ -45,7 +45,7 @@ def told(plain_server: DatabaseServer) -> Iterator[tuple[City, TestClient]]:
             Stored(START + 8 * INTERVAL_US, "1008.75", committed_us=late),  # a conflict
             Stored(START + 5 * INTERVAL_US + 1, "77", quality=2),  # the device says: invalid
             Stored(START + 6 * INTERVAL_US + 1, "0.004", flags=Flag.RECEIPT_TIME),  # a lie
-            Stored(START + 12 * INTERVAL_US, "1012.499", revision=1, committed_us=late),  # a correction
+            Stored(START + 12 * INTERVAL_US, "1012.599", revision=1, committed_us=late),  # a correction
         ]
         books.store_readings(e01, readings)
         entries = {k: Entry(100, round_half_even(THIRDS.numerator, THIRDS.denominator)) for k in range(96)}
@@ -92,7 +92,7 @@ def test_readings_are_all_there_with_what_they_are_worth(told: tuple[City, TestC
     assert (lie["value"], lie["sent"]) == ("0", "0.004")
     old, corrected = by_time["03:00:00"]
     assert (old["stands"], corrected["stands"]) == (False, True)
-    assert (corrected["value"], corrected["sent"], corrected["revision"]) == ("1012.5", "1012.499", 1)
+    assert (corrected["value"], corrected["sent"], corrected["revision"]) == ("1012.6", "1012.599", 1)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 100])

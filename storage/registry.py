@@ -162,6 +162,7 @@ def import_document(
         planned = plan(document, registered, catalogue, moves_us)
     if not planned.changes:
         return Imported(planned_at, unchanged=dict(planned.unchanged))
+    _make_partitions(conn, planned.changes)
     with conn.transaction():
         # Ingest waits for this row: what takes long has been done before, unless another import came between.
         row = conn.execute("SELECT version FROM registry_state FOR UPDATE").fetchone()
@@ -177,8 +178,7 @@ def import_document(
         _write_items(conn, planned.changes, new_version)
         _write_changes(conn, planned.changes, new_version, changed_at, by, why)
         _give_ids(conn, [change.item for change in planned.changes])
-        for from_us, to_us in _validity(planned.changes, partitions.horizon(interval.to_us(changed_at))):
-            partitions.ensure(conn, from_us, to_us)
+        _make_partitions(conn, planned.changes)
         conn.execute("UPDATE registry_state SET version = %s", [new_version])
     # After the commit, since the log may be long. What has been stored meanwhile was judged by the new registry,
     # so it isn't outside.
@@ -351,6 +351,24 @@ def _give_ids(conn: Connection, items: Iterable[ItemKey]) -> None:
             """,
             columns["gateway"],
         )
+
+
+_PARTITIONS_STEP_US = (
+    1_800 * interval.DAY_US
+)  # each takes locks until its transaction ends, of which a server has few
+
+
+def _make_partitions(conn: Connection, planned: Iterable[Change]) -> None:
+    """Make the partitions for every month in which the changed channel versions take readings.
+
+    An import that fails after that leaves some empty ones behind, which do no harm.
+    """
+    with conn.transaction():
+        open_end_us = partitions.horizon(interval.to_us(_now(conn)))
+    for begins, last in _validity(planned, open_end_us):
+        for step in range(begins, last + 1, _PARTITIONS_STEP_US):
+            with conn.transaction():
+                partitions.ensure(conn, step, min(last, step + _PARTITIONS_STEP_US))
 
 
 Range = tuple[int, int]  # half-open [µs]

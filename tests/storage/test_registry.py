@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from psycopg.pq import TransactionStatus
 
 from domain.document_text import json_text, yaml_text
 from domain.errors import FaultyDocument
@@ -50,7 +51,8 @@ def test_an_import_in_both_modes(database: Database) -> None:
             "parameter": 2, "product": 1,
         }  # fmt: skip
         assert (done.changed, done.unchanged, done.readings_outside) == ({}, {}, 0)
-    with database.connect() as other:  # it committed by itself
+        assert conn.info.transaction_status is TransactionStatus.IDLE  # it committed by itself
+    with database.connect() as other:
         loaded = registry.load(other)
         assert loaded.version == registry.version(other) == 1
         steel = loaded.enterprises[USCC]

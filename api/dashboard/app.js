@@ -70,9 +70,9 @@ async function refresh() {
 async function refreshRegistry(now) {
   if (now - known.registryAt < REGISTRY_AGE && known.enterprises.length) return;
   await part(byId("list"), async () => {
-    [known.enterprises, known.parks] = await Promise.all([api.list("/v1/enterprises"), api.list("/v1/parks")]);
-    known.registryAt = now;
-    learnZone((await api.get("/v1/version")).zone ?? "");
+    const [enterprises, parks, { zone }] = await Promise.all([api.list("/v1/enterprises"), api.list("/v1/parks"), api.get("/v1/version")]);
+    Object.assign(known, { enterprises, parks, registryAt: now });
+    learnZone(zone);
     byId("page").hidden = false;
     const cities = citiesOf(known.enterprises);
     if (!chosen.district) chosen.district = cities[0] ?? null;
@@ -158,16 +158,21 @@ async function refreshIntensity(detail, end, now, signal) {
   await showIntensity(detail.intensity, product);
 }
 
-/** The factors of each source, by the derivation of the newest quarter-hour shown: they change seldom. */
+/** The factors of each source, by the derivation of the newest that is known of it: they change seldom. */
 async function refreshFactors(detail, now, signal) {
-  const { sources, from, boundary } = detail.emissions;
+  const { sources, from, end, boundary } = detail.emissions;
   for (const source of sources) {
     const newest = source.points.findLast((point) => point.amount !== null);
     if (!newest) continue;
     const cached = known.factors.get(source.id);
     if (cached && cached.from === from && now - cached.at < FACTOR_AGE) continue;
-    const answer = await fetchDerivation(detail.uscc, { source: source.id, boundary, from: newest.to - QUARTER, to: newest.to }, signal);
-    if (answer.factors.length) known.factors.set(source.id, { from, at: now, factors: answer.factors });
+    const to = Math.min(newest.to, end);
+    for (const length of [QUARTER, HOUR, DAY]) { // the shortest that has an entry: an answer carries its readings
+      const answer = await fetchDerivation(detail.uscc, { source: source.id, boundary, from: to - length, to }, signal);
+      if (!answer.factors.length) continue;
+      known.factors.set(source.id, { from, at: now, factors: answer.factors });
+      break;
+    }
     showSourcesPanel();
   }
 }

@@ -66,6 +66,14 @@ function layout(palette, height, { left = 52, legend = false } = {}) {
   };
 }
 
+/** Draws a chart, unless it stands there already just so: a refresh that brings nothing new costs nothing. */
+async function draw(Plotly, element, traces, plan) {
+  const key = JSON.stringify([traces, plan, element.clientWidth]);
+  if (element.drawnFrom === key) return;
+  element.drawnFrom = key;
+  await Plotly.react(element, traces, plan, CONFIG);
+}
+
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
 /** Hatched bands over the periods of which nothing is known, as high as the plot. */
@@ -172,7 +180,7 @@ export async function drawRate(element, { apart, whole, range, ticks, unit, rate
   Object.assign(plan.xaxis, { range: range.map(wall), tickvals: ticks.map(([at]) => wall(at)), ticktext: ticks.map(([, text]) => text), anchor: "y2" });
   Object.assign(plan.yaxis, { domain: [0.09, 1], range: [lowest, highest], title: { text: `${unit} CO₂e/h`, standoff: 6 } });
   Object.assign(plan, { yaxis2: laneAxis, yaxis3: overlay });
-  return Plotly.react(element, traces, plan, CONFIG);
+  return draw(Plotly, element, traces, plan);
 }
 
 /**
@@ -224,7 +232,7 @@ export async function drawEmissions(element, { sources, whole, range, ticks, uni
   if (now > range[0] && now < range[1]) {
     plan.shapes.push({ type: "line", x0: wall(now), x1: wall(now), yref: "paper", y0: 0, y1: 1, line: { color: palette.accent, width: 1, dash: "dot" } });
   }
-  await Plotly.react(element, traces, plan, CONFIG);
+  await draw(Plotly, element, traces, plan);
   element.removeAllListeners?.("plotly_click");
   element.on("plotly_click", (event) => {
     const [source, from] = event.points[0]?.customdata ?? [];
@@ -254,7 +262,7 @@ export async function drawIntensity(element, { points, range, ticks, axis }) {
   Object.assign(plan.xaxis, { range: range.map(wall), tickvals: ticks.map(([at]) => wall(at)), ticktext: ticks.map(([, text]) => text) });
   Object.assign(plan.yaxis, { title: { text: axis, standoff: 6 } });
   plan.yaxis3 = overlay;
-  return Plotly.react(element, [trace, missingBands(points, palette, "y3")], plan, CONFIG);
+  return draw(Plotly, element, [trace, missingBands(points, palette, "y3")], plan);
 }
 
 /** A row of bars the size of a line of text; hatched where nothing is known. */

@@ -30,44 +30,42 @@ async function items(code, from, to, granularity, by, signal) {
   return api.list(api.districtPath(code), { from: stamp(from), to: stamp(to), granularity, by }, signal);
 }
 
-/**
- * The moment up to which the city is known, which every "latest" on the page refers to: normally a few minutes ago.
- * While an older year is being sent it lies in the past, found by looking at months, then days. Null: nothing known.
- */
-export async function newestKnown(fetchItems, now) {
-  const steps = [
-    ["15m", floorQuarter(now) - DAY, floorQuarter(now)],
-    ["month", periodStart("month", now, -12), floorQuarter(now)],
-  ];
-  for (const [granularity, from, to] of steps) {
-    const until = await newestIn(fetchItems, granularity, from, to, now);
-    if (until === null || granularity === "15m") {
-      if (until !== null) return until;
-      continue;
-    }
-    const month = periodStart("month", until - 1);
-    const day = await newestIn(fetchItems, "day", month, Math.min(until, floorQuarter(now)), now);
-    if (day === null) return until;
-    return await newestIn(fetchItems, "15m", periodStart("day", day - 1), Math.min(day, floorQuarter(now)), now) ?? day;
-  }
-  return null;
-}
-
-async function newestIn(fetchItems, granularity, from, to, now) {
+/** The end of the newest period of a granularity in which anything is known; null where nothing is. */
+async function newestIn(code, granularity, from, to, now, signal) {
   if (from >= to) return null;
-  return model.knownUntil(model.series(await fetchItems(from, to, granularity), { granularity, end: to, now }));
+  const answer = await items(code, from, to, granularity, "total", signal);
+  return model.knownUntil(model.series(answer, { granularity, end: to, now }));
 }
 
-/** Asks for the city's day up to the newest known moment: {until, whole, scopes}. */
-export async function fetchCity(code, now, signal) {
-  const until = await newestKnown((from, to, granularity) => items(code, from, to, granularity, "total", signal), now);
-  if (until === null) return { until: null, now };
-  // on the live edge the day ends now, so that what is late shows as such; in the past it ends where knowledge does
-  const end = now - until < DAY ? floorQuarter(now) : until;
+/**
+ * The moment up to which anything is known, where the last day knows nothing: while an older year is being sent it
+ * lies in the past, found by looking at months, then days, then quarter-hours. Null: nothing is known.
+ */
+async function newestBefore(code, now, signal) {
+  const until = floorQuarter(now);
+  const month = await newestIn(code, "month", periodStart("month", now, -12), until, now, signal);
+  if (month === null) return null;
+  const day = await newestIn(code, "day", periodStart("month", month - 1), Math.min(month, until), now, signal) ?? month;
+  return await newestIn(code, "15m", periodStart("day", day - 1), Math.min(day, until), now, signal) ?? day;
+}
+
+/** A day of the city up to a moment: in all, and by scope. */
+async function dayUpTo(code, end, now, signal) {
   const options = { granularity: "15m", end, now };
   const [whole, apart] = await Promise.all(["total", "scope"].map((by) => items(code, end - DAY, end, "15m", by, signal)));
-  const scopes = model.seriesBy(apart, "scope", options);
-  return { until, end, now, whole: named(model.series(whole, options), "15m"), scopes };
+  return { end, now, whole: named(model.series(whole, options), "15m"), scopes: model.seriesBy(apart, "scope", options) };
+}
+
+/**
+ * The city's day: {until, end, now, whole, scopes}, up to now, so that what is late shows as such; or, where all that
+ * is known is older than that, up to `until`, which every "latest" on the page then refers to.
+ */
+export async function fetchCity(code, now, signal) {
+  const day = await dayUpTo(code, floorQuarter(now), now, signal);
+  const until = model.knownUntil(day.whole);
+  if (until !== null) return { ...day, until };
+  const earlier = await newestBefore(code, now, signal);
+  return earlier === null ? { until: null, now } : { ...await dayUpTo(code, earlier, now, signal), until: earlier };
 }
 
 /** The quarter-hour to call "now": the newest of which all is known, or, none being within two hours, the newest. */

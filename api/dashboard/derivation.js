@@ -101,7 +101,7 @@ function factorSection(answer) {
     answer.formula ? h("p", { class: "equation" }, answer.formula) : null,
     ...answer.used_factors.flatMap((used) => [
       ...factorPieces(used.factors ?? []),
-      h("p", { class: "equation" }, `1 ${used.unit ?? ""} → ${used.mg_per_unit} mg CO₂e`),
+      h("p", { class: "equation" }, `1 ${used.unit ?? ""} → ${exactRatio(used.mg_per_unit)} mg CO₂e`),
     ]),
     pairs([
       [t("derivation.method"), methodText(answer.method)], [t("derivation.expression"), answer.expression],
@@ -109,6 +109,11 @@ function factorSection(answer) {
       [t("derivation.rules"), answer.rules_version], [t("derivation.set"), answer.factor_set],
     ]),
   ];
+}
+
+/** An exact value that may be a ratio of two whole numbers: "497600" or "11/3". */
+function exactRatio(text) {
+  return text.split("/").map((part) => exactText(decimal.parse(part))).join(" / ");
 }
 
 /** A table that grows by rows: {element, add(rows)}. */

@@ -9,7 +9,7 @@ import { exactText, mass, percent, periodName, shortText } from "./format.js";
 import { nameOf, t } from "./i18n.js";
 import * as model from "./model.js";
 import { named, viewTicks } from "./periods.js";
-import { byId, factorPieces, flagChips, methodText, qualityMark, showMass, showProblem } from "./pieces.js";
+import { byId, factorPieces, flagChips, fuelText, methodText, qualityMark, showMass, showProblem } from "./pieces.js";
 import { DAY, floorQuarter, moment, momentText, periodStart, stamp } from "./time.js";
 
 export const WINDOWS = ["24h", "7d", "30d", "mtd", "ytd", "12m"];
@@ -43,9 +43,9 @@ export function showWindows(answer, registered) {
     setText(figure, value);
     setAttribute(figure, "value", one.total.co2e_kg ?? "");
     setAttribute(figure, "title", exact);
-    setText(unitPiece, unit ? `${unit} CO₂e` : t("quality.missing"));
+    setText(unitPiece, unit ? `${unit} CO₂e` : t("missing.band"));
     fill(shares, one.by_source.map((part) => [part.source, part.co2e_kg]), () => sharePieces(one.by_source, registered));
-    fill(known, [one.total.quality, one.coverage, t("quality")], () => one.coverage === null ? "–" :
+    fill(known, [one.total.quality, one.coverage, t("quality")], () => one.coverage === null ? " " :
       [qualityMark(one.total.quality), ` ${t("coverage.of", { coverage: percent(one.coverage) })}`]);
   });
 }
@@ -85,7 +85,7 @@ export async function fetchEmissions(uscc, { view, at, boundary }, end, now, sig
 
 /** What a source is called: its id, and what it burns or buys. */
 export function sourceLabel(source) {
-  const what = [methodText(source?.method), source?.fuel ?? source?.material].filter(Boolean).join(", ").replaceAll("_", " ");
+  const what = [methodText(source?.method), fuelText(source?.fuel ?? source?.material)].filter(Boolean).join(t("list.comma"));
   return { id: source?.id ?? "", what };
 }
 
@@ -99,7 +99,7 @@ export async function showEmissions(answer, registered, { choose, goTo }) {
     const index = colourIndex(source.id, registered);
     const { id, what } = sourceLabel({ ...registered[index], id: source.id });
     return { ...source, index, label: id, what, sum: model.total(source.points) };
-  }).sort((a, b) => a.index - b.index);
+  }).sort((a, b) => decimal.isNegative(a.sum) - decimal.isNegative(b.sum) || a.index - b.index);
 
   const net = model.total(whole);
   const amounts = sources.map((source) => source.sum);
@@ -190,7 +190,7 @@ export async function fetchIntensity(uscc, product, { view, at, boundary }, end,
   const items = await api.list(api.enterprisePath(uscc, "intensity"), { product, boundary, from: stamp(from), to: stamp(to), granularity }, signal);
   // where a part of either is unknown, the two amounts may speak of different times: such a point is drawn hollow
   const either = items.map((item) => ({ ...item, coverage: lesser(item.coverage, item.amount_coverage) }));
-  const points = named(model.series(either, { granularity, end: to, now, field: "kg_co2e_per_unit" }), granularity);
+  const points = named(model.series(either, { granularity, end: to, now, field: "intensity" }), granularity);
   return { from, to, view, points };
 }
 

@@ -252,6 +252,23 @@ const STRINGS = {
   "method.purchased_heat": ["Purchased heat", "净购入热力"],
   "method.exported_heat": ["Exported heat", "输出热力"],
 
+  "list.comma": [", ", "，"],
+
+  "fuel.anthracite": ["anthracite", "无烟煤"],
+  "fuel.bituminous_coal": ["bituminous coal", "烟煤"],
+  "fuel.lignite": ["lignite", "褐煤"],
+  "fuel.washed_coal": ["washed coal", "洗精煤"],
+  "fuel.coke": ["coke", "焦炭"],
+  "fuel.crude_oil": ["crude oil", "原油"],
+  "fuel.fuel_oil": ["fuel oil", "燃料油"],
+  "fuel.gasoline": ["gasoline", "汽油"],
+  "fuel.diesel": ["diesel", "柴油"],
+  "fuel.lpg": ["LPG", "液化石油气"],
+  "fuel.natural_gas": ["natural gas", "天然气"],
+  "fuel.coke_oven_gas": ["coke-oven gas", "焦炉煤气"],
+  "fuel.blast_furnace_gas": ["blast-furnace gas", "高炉煤气"],
+  "fuel.converter_gas": ["converter gas", "转炉煤气"],
+
   // Prefecture-level codes of Hunan, where the first accounts are kept; any other shows its code.
   "district.430000": ["Hunan", "湖南省"],
   "district.430100": ["Changsha", "长沙市"],

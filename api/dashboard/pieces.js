@@ -62,6 +62,10 @@ export function methodText(method) {
   return has(`method.${method}`) ? t(`method.${method}`) : method?.replaceAll("_", " ");
 }
 
+export function fuelText(fuel) {
+  return has(`fuel.${fuel}`) ? t(`fuel.${fuel}`) : fuel?.replaceAll("_", " ");
+}
+
 /** A part of the page without its figures: "empty" with a sentence, or "error" with the problem's own words. */
 export function showProblem(panel, state, problem, retry = null) {
   setState(panel, state);

@@ -269,9 +269,8 @@ class _OtherOrder:
             connect(url, "carbonmeter demo") as first,
             connect(self._database.url, "carbonmeter demo", autocommit=True) as second,
         ):
-            accountant = Accountant(
-                second, factors.load(), rules_of(settings.accounting(self._database.url)), settings.late_us
-            )
+            own = settings.accounting(self._database.url)
+            accountant = Accountant(second, factors.load(), rules_of(own))
             for piece in _shuffled(first, random.Random(2)):
                 _append(first, second, piece)
                 while accountant.tick() is not None:

@@ -58,7 +58,8 @@ class Factors:
         self._known: dict[tuple[str, str, int], Fraction] = {}
         self.described: dict[str, dict[str, Any]] = {}  # by its figure and source, for the summary
 
-    def mg_per_unit(self, uscc: str, source: str, interval_us: int) -> Fraction:
+    def mg_per_unit(self, uscc: str, source: str, interval_us: int) -> Fraction | None:
+        """Of one unit of the source's consumption; None where the server has no entry there."""
         month = self._calendar.month_start(self._calendar.day(interval_us))
         key = (uscc, source, month)
         if key not in self._known:
@@ -68,7 +69,9 @@ class Factors:
                 from_=self._calendar.text(interval_us),
                 to=self._calendar.text(interval_us + INTERVAL_US),
             )
-            [factor] = answer["factors"]
+            if not answer["used_factors"]:
+                return None
+            [factor] = answer["used_factors"]
             self._known[key] = Fraction(factor["mg_per_unit"])
             self.described.setdefault(f"{uscc} {source}", factor)
         return self._known[key]
@@ -205,7 +208,11 @@ def _compare(
         by_month.setdefault(calendar.month_start(calendar.day(start)), {})[start] = amount
     expected: dict[int, int] = {}
     for month in by_month.values():
-        factor = factors.mg_per_unit(uscc, source, next(iter(month)))
+        first = next(iter(month))
+        factor = factors.mg_per_unit(uscc, source, first)
+        if factor is None:
+            check.fault(f"{uscc} {source} {calendar.text(first)}: no factor, though the meters show consumption")
+            continue
         expected |= truth.ledger_mg(Amounts(consumption.exponent, month), factor)
     check.compared += len(entries)
     for start, mg in entries.items():

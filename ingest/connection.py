@@ -210,7 +210,7 @@ class Connection(asyncio.BufferedProtocol):
         limit = self._endpoint.settings.packet_bytes_max if version else CONNECT_BYTES_MAX
         window = self._endpoint.settings.receive_maximum - self._in_flight
         position, end = 0, len(data)
-        need = 0
+        need = pings = 0
         fault: ProtocolError | None = None
         try:
             while end - position >= 2:
@@ -287,17 +287,22 @@ class Connection(asyncio.BufferedProtocol):
                         self._keep(data[stop:], 0)
                         self._connect(data, first, at, stop)
                         return
-                    if topics:
-                        self._submit(topics, payloads, packet_ids, retained)
-                        topics, payloads, packet_ids, retained = [], [], [], []
-                    self._answer(data, first, at, stop)
-                    if self._is_ending:
-                        return
+                    if first == PINGREQ << 4 and stop == at:
+                        pings += 1
+                    else:
+                        if topics:
+                            self._submit(topics, payloads, packet_ids, retained)
+                            topics, payloads, packet_ids, retained = [], [], [], []
+                        self._answer(data, first, at, stop)
+                        if self._is_ending:
+                            return
                 position = stop
         except ProtocolError as error:
             fault = error
         if topics:
             self._submit(topics, payloads, packet_ids, retained)
+        if pings:
+            self.write(PINGRESP_BYTES * pings)
         if fault is not None:
             self.end(fault.reason, fault.detail)
         elif position < end:
@@ -475,9 +480,7 @@ class Connection(asyncio.BufferedProtocol):
         kind = first >> 4
         if first & 0x0F != (2 if kind in (SUBSCRIBE, UNSUBSCRIBE) else 0):
             raise ProtocolError(Reason.MALFORMED_PACKET, f"flags 0x{first & 0x0F:x} of packet type {kind}")
-        if kind == PINGREQ:
-            self.write(PINGRESP_BYTES)
-        elif kind == SUBSCRIBE:
+        if kind == SUBSCRIBE:
             self._subscribe(data, at, stop)
         elif kind == UNSUBSCRIBE:
             self._unsubscribe(data, at, stop)

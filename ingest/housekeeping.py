@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -48,26 +49,30 @@ class Housekeeping:
         self._detail = detail
         self._conn: Connection | None = None
         self._keeper: Keeper | None = None
+        # One thread: what a cancelled round still does is done before we leave.
+        self._executor = ThreadPoolExecutor(1, "housekeeping")
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 self._pipeline.measure()
                 key_ids = self._endpoint.key_ids() if self._endpoint is not None else set()
                 try:
-                    revoked = await asyncio.to_thread(self._round, key_ids, self._detail())
+                    revoked = await loop.run_in_executor(self._executor, self._round, key_ids, self._detail())
                 except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable) as error:
                     log.debug("housekeeping waits for the database: %s", error)
-                    await asyncio.to_thread(self._drop)
+                    await loop.run_in_executor(self._executor, self._drop)
                 except psycopg.Error:
                     log.exception("housekeeping failed and goes on")
-                    await asyncio.to_thread(self._drop)
+                    await loop.run_in_executor(self._executor, self._drop)
                 else:
                     if revoked and self._endpoint is not None:
                         self._endpoint.revoke(revoked)
                 await asyncio.sleep(BEAT_S)
         finally:
-            await asyncio.shield(asyncio.to_thread(self._leave))
+            await loop.run_in_executor(self._executor, self._leave)
+            self._executor.shutdown(wait=False)
 
     def _round(self, key_ids: set[int], detail: dict[str, Any]) -> set[int]:
         """One round; the keys among `key_ids` that were revoked."""

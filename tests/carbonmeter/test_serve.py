@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +97,40 @@ def test_an_unsafe_server_is_refused_at_start(plain_database: Database, home: Pa
     allowed.wait_until_ready()
     assert "allowed by CARBONMETER_ALLOW_UNSAFE_DATABASE: synchronous_commit is off" in allowed.text
     assert allowed.stop() == 0
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_an_empty_directory_becomes_a_whole_server_that_survives_being_killed(home: Path) -> None:
+    server = CarbonmeterServer(None, home)
+    server.wait_until_ready()
+    assert _get(f"{server.http_url}/v1/health/ready")[0] == 200
+    assert f"dashboard at {server.http_url}/, documentation at {server.http_url}/docs" in server.text
+    status, metrics = _get(f"{server.http_url}/metrics")
+    assert status == 200
+    for room in ("ingest", "accounting", "api"):
+        assert f"# TYPE carbonmeter_{room}_" in metrics
+    command = [sys.executable, "-m", "carbonmeter.main", "keys", "create", "--scope", "admin"]
+    environment = {**os.environ, "CARBONMETER_HOME": str(home)}
+    beside = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert beside.stdout.startswith("cm_")
+
+    server.kill_all()
+    again = CarbonmeterServer(None, home)
+    again.wait_until_ready()
+    request = urllib.request.Request(
+        f"{again.http_url}/v1/enterprises", headers={"Authorization": f"Bearer {beside.stdout.strip()}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+    children = again.children()
+    assert len(children) >= 3
+    assert again.stop(signal.SIGINT) == 0
+    assert all(map(_is_gone, children))
+    assert not (home / "postgres" / "data" / "postmaster.pid").exists()

@@ -317,7 +317,8 @@ class Subscriber:
             ).write()
         )
         answer = await link.connected
-        if answer.reason_code >= 0x80:
+        # int: the library's codes are no integers, whatever its stubs say
+        if int(answer.reason_code) >= 0x80:
             raise BrokerError(
                 f"CONNECT refused: {answer.reason_code.name.lower()} {answer.reason_str or ''}".strip()
             )
@@ -342,11 +343,11 @@ class Subscriber:
         refused = [
             f"{pattern}: {code.name.lower()}"
             for pattern, code in zip(FILTERS, granted.reason_codes, strict=False)
-            if code >= 0x80
+            if int(code) >= 0x80
         ]
         if refused or len(granted.reason_codes) != len(FILTERS):
             raise BrokerError(f"SUBSCRIBE refused: {', '.join(refused) or 'not every filter was answered'}")
-        if any(code == 0 for code in granted.reason_codes):
+        if any(int(code) == 0 for code in granted.reason_codes):
             self._warn("it grants QoS 0 alone: what is in flight when a connection breaks is lost")
         link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
         return float(answer.server_keep_alive or settings.keep_alive_s)
@@ -361,7 +362,7 @@ class Subscriber:
                 f"it keeps our session for {expiry_s} s, not {settings.session_expiry_s} s: if we are away for longer,"
                 " what it acknowledged meanwhile is lost"
             )
-        if answer.max_qos < QoS.AT_LEAST_ONCE:
+        if int(answer.max_qos) < int(QoS.AT_LEAST_ONCE):
             self._warn("it offers QoS 0 alone: what is in flight when a connection breaks is lost")
         if not answer.wildcard_subscription_available:
             raise BrokerError("it has no wildcard subscriptions, which the topics of gateways need")

@@ -213,6 +213,8 @@ class Connection(asyncio.BufferedProtocol):
         need = pings = 0
         fault: ProtocolError | None = None
         try:
+            if not version and data[0] != CONNECT << 4:
+                raise ProtocolError(Reason.PROTOCOL_ERROR, "what begins here is no CONNECT")
             while end - position >= 2:
                 first, size = data[position], data[position + 1]
                 at = position + 2
@@ -285,7 +287,7 @@ class Connection(asyncio.BufferedProtocol):
                     if not version:
                         # Signing in takes a while: the rest waits for it.
                         self._keep(data[stop:], 0)
-                        self._connect(data, first, at, stop)
+                        self._connect(data, at, stop)
                         return
                     if first == PINGREQ << 4 and stop == at:
                         pings += 1
@@ -406,13 +408,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # Signing in
 
-    def _connect(self, data: bytes, first: int, at: int, stop: int) -> None:
+    def _connect(self, data: bytes, at: int, stop: int) -> None:
         try:
-            if first != CONNECT << 4:
-                raise ProtocolError(Reason.PROTOCOL_ERROR, "the first packet is no CONNECT")
             request = read_connect(data, at, stop)
         except ProtocolError as error:
-            self._refuse_connect(data, first, at, error)
+            self._refuse_connect(data, at, error)
             return
         self._version = request.version
         if len(request.client_id) > CLIENT_ID_MAX or (
@@ -423,10 +423,10 @@ class Connection(asyncio.BufferedProtocol):
         self._hold_back("sign-in")
         self._endpoint.sign_in(self, request)
 
-    def _refuse_connect(self, data: bytes, first: int, at: int, error: ProtocolError) -> None:
+    def _refuse_connect(self, data: bytes, at: int, error: ProtocolError) -> None:
         """Answer a CONNECT that can't be read, in the words of the version that it seems to be of."""
         name = data[at + 2 : at + 6]
-        if first == CONNECT << 4 and name == b"MQTT" and len(data) > at + 6 and data[at + 6] == V5:
+        if name == b"MQTT" and len(data) > at + 6 and data[at + 6] == V5:
             self._version = V5
             self.refuse(error.reason)
         elif error.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION:
@@ -488,6 +488,8 @@ class Connection(asyncio.BufferedProtocol):
             self._disconnect(data, at, stop)
         elif kind == PUBACK:
             pass  # nothing of ours waits for one: receipts go out at QoS 0
+        elif kind == 0:
+            raise ProtocolError(Reason.MALFORMED_PACKET, "packet type 0")
         else:
             what = "enhanced authentication" if kind == AUTH else f"packet type {kind}"
             raise ProtocolError(Reason.PROTOCOL_ERROR, f"{what} out of place")

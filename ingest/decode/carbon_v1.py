@@ -48,6 +48,9 @@ _DETAIL_MAX = 120
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 
 
+_NO_VALUE = object()
+
+
 @dataclass(frozen=True, slots=True)
 class WireReading:
     """One reading as sent: value mantissa × 10^exponent, time in microseconds."""
@@ -63,10 +66,15 @@ class WireReading:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why one reading can't be read."""
+    """Why one reading can't be read. `text` shows the `value`, if there is one, at {}; written out when asked for."""
 
     reason: RejectReason
-    detail: str
+    text: str
+    value: object = _NO_VALUE
+
+    @property
+    def detail(self) -> str:
+        return self.text if self.value is _NO_VALUE else self.text.replace("{}", shortened(self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +224,13 @@ def _form_a(readings: Any, seq: Seq, zone_offset_us: int | None) -> WireObject:
 
 def _form_a_reading(item: Any, zone_offset_us: int | None) -> WireReading | Flaw:
     if not isinstance(item, _Pairs):
-        return Flaw(RejectReason.BAD_READING, f"expected an object, found {shortened(item)}")
+        return Flaw(RejectReason.BAD_READING, "expected an object, found {}", item)
     fields = dict(item)
     if missing := [key for key in ("m", "c") if key not in fields]:
         return Flaw(RejectReason.BAD_READING, f"{', '.join(missing)} missing")
     for key in ("m", "c"):
         if not isinstance(fields[key], str) or not is_identifier(fields[key]):
-            return Flaw(RejectReason.BAD_ID, f'"{key}" is {shortened(fields[key])}, which is no id')
+            return Flaw(RejectReason.BAD_ID, f'"{key}" is {{}}, which is no id', fields[key])
     return _reading(fields, fields["m"], fields["c"], zone_offset_us)
 
 
@@ -285,7 +293,7 @@ def _column_reading(
 ) -> WireReading | Flaw:
     names = name.split("/") if isinstance(name, str) else []
     if len(names) != 2 or not all(map(is_identifier, names)):
-        return Flaw(RejectReason.BAD_ID, f"{shortened(name)} is no METER/CHANNEL")
+        return Flaw(RejectReason.BAD_ID, "{} is no METER/CHANNEL", name)
     return _joined(names[0], names[1], at, value, marks)
 
 
@@ -309,8 +317,7 @@ def _time(fields: dict[str, Any], zone_offset_us: int | None) -> int | Flaw:
         us = parse_time(value, zone_offset_us)
         if us is None and zone_offset_us is None and parse_time(value, 0) is not None:
             return Flaw(
-                RejectReason.BAD_TIME,
-                f"{shortened(value)} has no offset, and the gateway no zone in the registry",
+                RejectReason.BAD_TIME, "{} has no offset, and the gateway no zone in the registry", value
             )
     elif isinstance(value, int) and not isinstance(value, bool):
         us = value * 1000
@@ -325,9 +332,13 @@ def _time(fields: dict[str, Any], zone_offset_us: int | None) -> int | Flaw:
             else abs(mantissa) // 10**-exponent * (-1 if mantissa < 0 else 1)
         )
     if us is None or not TIME_MIN_US <= us < TIME_MAX_US:
-        expected = "RFC 3339 with an offset, or epoch milliseconds"
-        what = shortened(value) if "at" in fields else "missing"
-        return Flaw(RejectReason.BAD_TIME, f'"at" is {what}, expected {expected}')
+        if "at" not in fields:
+            return Flaw(RejectReason.BAD_TIME, '"at" is missing')
+        return Flaw(
+            RejectReason.BAD_TIME,
+            '"at" is {}, expected RFC 3339 with an offset, or epoch milliseconds',
+            value,
+        )
     return us
 
 
@@ -337,17 +348,17 @@ def _value(value: Any) -> tuple[int, int] | Flaw:
         if number is not None:
             return number
         if not isinstance(value, bool) and (not isinstance(value, str) or _DECIMAL.match(value)):
-            return Flaw(RejectReason.OUT_OF_RANGE, f"{shortened(value)} doesn't fit 63 bits and an exponent")
+            return Flaw(RejectReason.OUT_OF_RANGE, "{} doesn't fit 63 bits and an exponent", value)
     elif isinstance(value, _TooLong):
-        return Flaw(RejectReason.OUT_OF_RANGE, shortened(value))
-    return Flaw(RejectReason.BAD_VALUE, f"{shortened(value)} is no finite decimal")
+        return Flaw(RejectReason.OUT_OF_RANGE, "{}", value)
+    return Flaw(RejectReason.BAD_VALUE, "{} is no finite decimal", value)
 
 
 def _marks(quality: Any, revision: Any) -> tuple[int, int] | Flaw:
     quality = 0 if quality is None else quality
     revision = 0 if revision is None else revision
     if type(quality) is not int or not 0 <= quality <= 2:
-        return Flaw(RejectReason.BAD_READING, f'"q" is {shortened(quality)}, expected 0, 1 or 2')
+        return Flaw(RejectReason.BAD_READING, '"q" is {}, expected 0, 1 or 2', quality)
     if type(revision) is not int or not 0 <= revision <= REVISION_MAX:
-        return Flaw(RejectReason.BAD_READING, f'"rev" is {shortened(revision)}, expected 0 to {REVISION_MAX}')
+        return Flaw(RejectReason.BAD_READING, f'"rev" is {{}}, expected 0 to {REVISION_MAX}', revision)
     return quality, revision

@@ -1,0 +1,34 @@
+"""What the compiler makes of kernels is what Python makes of them: the loop that it once got wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from accounting.kernels.compiled import Bools, Int, Int8s, Int16s, Int64s, kernel
+
+
+@kernel
+def two_conditional_stores(quality: Int8s, amounts: Int64s, flags: Int16s, is_plain: Int) -> None:
+    for k in range(quality.size):
+        if quality[k] == 4 or quality[k] == 0:
+            quality[k] = 0
+            amounts[k] = 0
+        elif is_plain == 0 and amounts[k] < 0:
+            flags[k] |= 32
+
+
+@pytest.mark.parametrize("is_plain", [0, 1])
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200, 1000])
+def test_a_store_under_a_condition_happens_under_that_condition_alone(size: int, is_plain: int) -> None:
+    rng = np.random.default_rng(size)
+    for quality in (np.full(size, 3, np.int8), rng.integers(0, 5, size).astype(np.int8)):
+        missing: Bools = (quality == 4) | (quality == 0)
+        amounts = rng.integers(-5, 5, size)
+        expected = np.where(missing, 0, amounts)
+        flags = np.zeros(size, np.int16)
+        kept, given = quality.copy(), amounts.copy()
+        two_conditional_stores(kept, given, flags, is_plain)
+        assert (kept == np.where(missing, 0, quality)).all()
+        assert (given == expected).all()
+        assert (flags == np.where(~missing & (amounts < 0) & (is_plain == 0), 32, 0)).all()

@@ -1,20 +1,20 @@
 """Who asks, and whether they may: API keys as bearer tokens, each with its scopes.
 
-401: no key, or none that this server knows; 403: a key that doesn't allow this. The key is looked up with each
-request, so that a revoked one ends at once.
+401: no key, or none that this server knows; 403: a key that doesn't allow this. A key is checked with each request, so
+that a revoked one ends at once; one that was looked up before is checked in the statement that begins the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
-from api.context import Context, TheContext
+from api.context import INVALID_TOKEN, Context, TheContext
 from api.errors import Problem
-from storage import keys
 from storage.keys import Key, Scope
 
 CHALLENGE = 'Bearer realm="carbonmeter"'
@@ -26,8 +26,7 @@ _scheme = HTTPBearer(
 _Declared = Annotated[object, Depends(_scheme)]
 
 
-def key_of(context: Context, request: Request) -> Key | None:
-    """The key that a request carries; None where it carries none. Problem 401 where it is no good."""
+def _token_of(request: Request) -> str | None:
     header = request.headers.get("authorization")
     if header is None:
         return None
@@ -36,14 +35,17 @@ def key_of(context: Context, request: Request) -> Key | None:
         raise Problem(
             401, "the Authorization header must read 'Bearer KEY'", headers={"WWW-Authenticate": CHALLENGE}
         )
-    with context.pool.connection() as conn:
-        key = keys.verify(conn, token.strip())
+    return token.strip()
+
+
+def key_of(context: Context, request: Request) -> Key | None:
+    """The key that a request carries, looked up now; None where it carries none. Problem 401 where it is no good."""
+    token = _token_of(request)
+    if token is None:
+        return None
+    key = context.look_up(token)
     if key is None:
-        raise Problem(
-            401,
-            "this key is unknown or revoked",
-            headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'},
-        )
+        raise Problem(401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN})
     return key
 
 
@@ -60,11 +62,20 @@ def not_allowed(*scopes: Scope) -> Problem:
     )
 
 
-def needs(*scopes: Scope) -> Callable[..., Key | None]:
-    """A dependency: the request's key, which has one of these scopes (or admin); None where reading is open."""
+def needs(*scopes: Scope) -> Callable[..., Awaitable[Key | None]]:
+    """A dependency: the request's key, which has one of these scopes (or admin); None where reading is open.
 
-    def check(request: Request, context: TheContext, _declared: _Declared) -> Key | None:
-        key = key_of(context, request)
+    To be handed to `Context.session`: a key that was looked up before is checked there, within the answer's own
+    snapshot. Where only admin will do, no session follows, and the key is looked up now.
+    """
+
+    async def check(request: Request, context: TheContext, _declared: _Declared) -> Key | None:
+        token = _token_of(request)
+        key = None
+        if token is not None and scopes != (Scope.ADMIN,):
+            key = context.remembered(token)
+        if token is not None and key is None:
+            key = await run_in_threadpool(key_of, context, request)
         if key is None:
             if context.settings.open_reads and Scope.EMISSIONS_READ in scopes:
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,33 +18,31 @@ from accounting.channel import Rules
 from accounting.coverage import ExpectedRange, source_ranges
 from accounting.factors.load import FactorLibrary
 from accounting.methods.load import Methods
-from api.errors import not_found
+from api.errors import Problem, not_found
 from api.operations import Operations
 from api.settings import ApiSettings
 from domain.clock import Clock
 from domain.interval import Calendar
 from domain.registry import Enterprise, Park, Point, Product, Registry, Source
-from storage import database, emissions
+from storage import database, emissions, keys
 from storage import registry as registry_storage
 from storage.database import Connection, Mode, connection_arguments
+from storage.keys import Key
 
 Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
 T = TypeVar("T")
+KEYS_MAX = 10_000
+INVALID_TOKEN = 'Bearer realm="carbonmeter", error="invalid_token"'
 PREPARED_MAX = 20_000  # things worked out from a registry and kept: names come from outside
 
 
 def open_pool(settings: ApiSettings) -> Pool:
-    """Connections that read one snapshot a transaction, so that an answer of several queries is of one moment."""
-
-    def configure(conn: Connection) -> None:
-        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-
+    """Connections in autocommit: a session begins its own transaction (`Context.session`)."""
     arguments = connection_arguments(settings.database, "carbonmeter api")
     conninfo = arguments.pop("conninfo")
     return ConnectionPool(
         conninfo,
-        kwargs=arguments,
-        configure=configure,
+        kwargs={**arguments, "autocommit": True},
         min_size=min(2, settings.connections_max),
         max_size=settings.connections_max,
         timeout=settings.connection_wait_s_max,
@@ -170,20 +169,56 @@ class Context:
         self._known: Known | None = None
         self._lock = threading.Lock()
         self._factor_sets: dict[int, str] = {}
+        self._keys: dict[bytes, Key] = {}  # by SHA-256 of their text
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, key: Key | None) -> Iterator[Session]:
+        """One request's look at the database. `key`: the one that it came with, checked once more: it may have been
+        revoked since it was last looked up.
+
+        All of it is one transaction that reads one snapshot; what begins it is one round trip.
+        """
         with self.pool.connection() as conn:
-            yield Session(conn, self._current(conn), self.clock.now_us(), self)
+            cursor = conn.execute(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT version, "
+                f"(SELECT revoked_at FROM api_keys WHERE id = {0 if key is None else int(key.id)}) FROM registry_state",
+                prepare=False,  # several statements at once can't be
+            )
+            cursor.nextset()
+            row = cursor.fetchone()
+            assert row is not None, "the database isn't migrated"
+            version, revoked_at = row
+            if key is not None and revoked_at is not None:
+                self.forget(key)
+                raise Problem(
+                    401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN}
+                )
+            yield Session(conn, self._current(conn, version), self.clock.now_us(), self)
+
+    def remembered(self, text: str) -> Key | None:
+        """The key that a text is, if it was looked up before; a session checks whether it still holds."""
+        return self._keys.get(hashlib.sha256(text.encode()).digest())
+
+    def look_up(self, text: str) -> Key | None:
+        """The key that a text is, as the database has it now."""
+        with self.pool.connection() as conn:
+            key = keys.verify(conn, text)
+        if key is not None:
+            if len(self._keys) >= KEYS_MAX:
+                self._keys.clear()
+            self._keys[hashlib.sha256(text.encode()).digest()] = key
+        return key
+
+    def forget(self, key: Key) -> None:
+        self._keys = {digest: each for digest, each in self._keys.items() if each.id != key.id}
 
     def mode_of(self, conn: Connection) -> Mode:
         if self.mode is None:
             self.mode = database.mode(conn)
         return self.mode
 
-    def _current(self, conn: Connection) -> Known:
-        """The registry in force in this snapshot."""
-        version = registry_storage.version(conn)
+    def _current(self, conn: Connection, version: int) -> Known:
+        """The registry in force in this snapshot, which is of that version."""
         known = self._known
         if known is not None and known.registry.version == version:
             return known

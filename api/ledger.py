@@ -62,8 +62,7 @@ def sums(
         for period in periods
     ]
     cells: Cells = {}
-    _add_months(session, question, parts, cells)
-    _add_days(session, question, parts, cells)
+    _add_stored(session, question, parts, cells)
     own_flags = single and all(period.to_us - period.from_us <= INTERVAL_US for period in periods)
     layers = [[each] for each in enumerate(parts)] if overlapping else [list(enumerate(parts))]
     pieces = [[(number, piece) for number, each in layer for piece in each.slices] for layer in layers]
@@ -119,18 +118,20 @@ def _add_rows(rows: Iterable[SumRow], periods_of: dict[int, list[int]], cells: C
                 add_to(cells, row.key, period, _sum_of(row))
 
 
-def _add_months(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
-    periods_of: dict[int, list[int]] = defaultdict(list)
+def _add_stored(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
+    """Add the stored sums of whole months and days."""
+    of_months: dict[int, list[int]] = defaultdict(list)
+    of_days: dict[int, list[int]] = defaultdict(list)
     for number, each in enumerate(parts):
         for month in each.months:
-            periods_of[month].append(number)
-    if not periods_of:
-        return
+            of_months[month].append(number)
+        for day in each.days:
+            of_days[day].append(number)
     calendar = session.calendar
-    months = sorted(periods_of)
+    months = sorted(of_months)
     ends = {month: calendar.month_start(month, 1) for month in months}
     whole: list[Want] = []
-    days: list[Want] = []
+    pieces: list[Want] = []
     for stretch in question.members:
         inside = []
         for month in months:
@@ -138,12 +139,16 @@ def _add_months(session: Session, question: Question, parts: Sequence[Parts], ce
             if (first, end) == (month, ends[month]):
                 inside.append(month)
             elif first < end:
-                days.append(Want(stretch.enterprise_id, first, end))
+                pieces.append(Want(stretch.enterprise_id, first, end))
         whole += [Want(stretch.enterprise_id, first, end) for first, end in _month_runs(inside, ends)]
-    _add_rows(emissions.month_sums(session.conn, whole, question.wanted), periods_of, cells)
-    # Members that joined or left within a month count by their days in it.
-    rows = emissions.day_sums(session.conn, days, question.wanted)
-    _add_rows((row._replace(number=calendar.month_start(row.number)) for row in rows), periods_of, cells)
+    days = _wants(question.members, list(_runs(of_days)))
+    month_rows, day_rows = emissions.stored_sums(session.conn, whole, days, question.wanted, question.run)
+    _add_rows(month_rows, of_months, cells)
+    _add_rows(day_rows, of_days, cells)
+    if pieces:
+        # Members that joined or left within a month count by their days in it.
+        _, rows = emissions.stored_sums(session.conn, [], pieces, question.wanted)
+        _add_rows((row._replace(number=calendar.month_start(row.number)) for row in rows), of_months, cells)
 
 
 def _month_runs(months: Sequence[int], ends: dict[int, int]) -> list[tuple[int, int]]:
@@ -154,16 +159,6 @@ def _month_runs(months: Sequence[int], ends: dict[int, int]) -> list[tuple[int, 
         else:
             ranges.append((month, ends[month]))
     return ranges
-
-
-def _add_days(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
-    periods_of: dict[int, list[int]] = defaultdict(list)
-    for number, each in enumerate(parts):
-        for day in each.days:
-            periods_of[day].append(number)
-    if periods_of:
-        wants = _wants(question.members, list(_runs(periods_of)))
-        _add_rows(emissions.day_sums(session.conn, wants, question.wanted, question.run), periods_of, cells)
 
 
 def _add_entries(
@@ -187,6 +182,8 @@ def _add_entries(
             past = emissions.past_entries(session.conn, wants, question.wanted, question.run)
             groups.append(dense(past))
         for layer in layers:
+            if not layer:
+                continue
             period_of = np.full((some[-1] - some[0] + 1) * INTERVALS_PER_DAY, -1, np.int64)
             for number, piece in layer:
                 if some[0] <= piece.day <= some[-1]:

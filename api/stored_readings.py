@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy.typing as npt
 
 from accounting.channel import NO_ANCHOR, READING_DTYPE, standing_readings
 from api.context import Session
-from api.measured import fraction_text
 from domain.interval import DAY_US
 from domain.reading import SentQuality, decimal_text, flag_names
 from domain.registry import Point
+from domain.unit import decimal_exponent
 from storage import consumption
 
 
@@ -53,7 +54,8 @@ class JudgedReadings:
         value = None
         if self.known[place]:
             resolution = self.point.versions[int(self.version[place])].resolution
-            value = fraction_text(int(self.counts[place]) * resolution)
+            exponent = decimal_exponent(resolution)
+            value = decimal_text(int(self.counts[place]) * int(resolution / Fraction(10) ** exponent), exponent)
         return {
             "at": session.text(int(record["at"])),
             "value": value,

@@ -7,13 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from domain.interval import INTERVALS_PER_DAY
 from domain.ledger import NO_ANCHOR
-from storage.binary_copy import copy_out
+from storage.array_rows import array_rows
 from storage.database import Connection
-
-_COLUMNS = [("channel_id", "int4", 0), ("day", "int4", 0), ("exponent", "int2", 0)]
-_ARRAYS = [("amounts", "int8[]", INTERVALS_PER_DAY), ("states", "int2[]", INTERVALS_PER_DAY)]
 
 
 class PastConsumption(NamedTuple):
@@ -34,14 +30,13 @@ def consumption(
 
     As of a run, what was written later is missing from them (`past_consumption` has what stood then).
     """
-    arrays = _ARRAYS if run is None else [*_ARRAYS, ("run_ids", "int8[]", INTERVALS_PER_DAY)]
-    rows = copy_out(
-        conn.cursor(),
-        f"""SELECT {", ".join(f"t.{name}" for name, _, _ in _COLUMNS + arrays)}
-            FROM unnest(%(channels)s::integer[]) AS c (id)
-            CROSS JOIN unnest(%(firsts)s::integer[], %(ends)s::integer[]) AS w (first, until)
-            JOIN consumption_days t ON t.channel_id = c.id AND t.day >= w.first AND t.day < w.until""",
-        _COLUMNS + arrays,
+    rows = array_rows(
+        conn,
+        {"channel_id": "t.channel_id", "day": "t.day", "exponent": "t.exponent"},
+        {"amounts": "int8", "states": "int2", **({} if run is None else {"run_ids": "int8"})},
+        """FROM unnest(%(channels)s::integer[]) AS c (id)
+           CROSS JOIN unnest(%(firsts)s::integer[], %(ends)s::integer[]) AS w (first, until)
+           JOIN consumption_days t ON t.channel_id = c.id AND t.day >= w.first AND t.day < w.until""",
         _parameters(channel_ids, days),
     )
     if run is not None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from domain.interval import INTERVALS_PER_DAY, from_us
-from storage.binary_copy import copy_out
+from storage.array_rows import array_rows
 from storage.database import Connection
 
 
@@ -81,20 +81,26 @@ def _key(by: By) -> str:
     }[by]
 
 
-def _parameters(wants: Iterable[Want], wanted: Filter, run: int | None = None) -> dict[str, Any]:
-    wants = list(wants)
+def _wants(prefix: str, wants: Sequence[Want]) -> dict[str, Any]:
     return {
-        "enterprises": [want.enterprise_id for want in wants],
-        "firsts": [want.first for want in wants],
-        "ends": [want.end for want in wants],
+        f"{prefix}_enterprises": [want.enterprise_id for want in wants],
+        f"{prefix}_firsts": [want.first for want in wants],
+        f"{prefix}_ends": [want.end for want in wants],
+    }
+
+
+def _parameters(wants: Sequence[Want], wanted: Filter, run: int | None = None) -> dict[str, Any]:
+    return {
+        **_wants("d", wants),
         "boundary": wanted.boundary,
         "gases": list(wanted.gases),
         "run": run,
     }
 
 
-_WANTS = """unnest(%(enterprises)s::integer[], %(firsts)s::integer[], %(ends)s::integer[])
+_WANTS = """unnest(%({0}_enterprises)s::integer[], %({0}_firsts)s::integer[], %({0}_ends)s::integer[])
            AS w (enterprise_id, first, until)"""
+_DAYS = _WANTS.format("d")
 _SUMS = """sum(t.mg_sum), sum(t.known)::bigint, sum(t.measured)::bigint, sum(t.interpolated)::bigint,
            sum(t.estimated)::bigint, sum(t.substituted)::bigint, bit_or(t.flags)"""
 
@@ -110,34 +116,42 @@ def run_at(conn: Connection, as_of_us: int) -> int | None:
     return None if row[0] == row[1] else int(row[0])
 
 
-def month_sums(conn: Connection, wants: Sequence[Want], wanted: Filter) -> list[SumRow]:
-    """Sums of whole local months."""
-    if not wants:
-        return []
-    rows = conn.execute(
-        f"""SELECT t.month, {_key(wanted.by)} AS key, {_SUMS}, t.factor_ids
-            FROM {_WANTS} JOIN ledger_months t
-              ON t.enterprise_id = w.enterprise_id AND t.month >= w.first AND t.month < w.until
-            WHERE %(boundary)s = ANY (t.boundaries)
-            GROUP BY t.month, key, t.factor_ids""",
-        _parameters(wants, wanted),
-    )
-    return [SumRow._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
+def stored_sums(
+    conn: Connection,
+    months: Sequence[Want],
+    days: Sequence[Want],
+    wanted: Filter,
+    run: int | None = None,
+) -> tuple[list[SumRow], list[SumRow]]:
+    """Sums of whole local months, and of whole local days, in one statement.
 
-
-def day_sums(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int | None = None) -> list[SumRow]:
-    """Sums of whole local days. As of a run: of those source-days of which nothing was written later."""
-    if not wants:
-        return []
-    rows = conn.execute(
-        f"""SELECT t.day, {_key(wanted.by)} AS key, {_SUMS}, t.factor_id
-            FROM {_WANTS} JOIN ledger_days t
-              ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
-            WHERE %(boundary)s = ANY (t.boundaries) {"" if run is None else "AND %(run)s >= ALL (t.run_ids)"}
-            GROUP BY t.day, key, t.factor_id""",
-        _parameters(wants, wanted, run),
-    )
-    return [SumRow._make((*row[:2], int(row[2]), *row[3:9], [row[9]] if row[3] else [])) for row in rows]
+    As of a run (then without months): of those source-days of which nothing was written later.
+    """
+    assert run is None or not months
+    parts = []
+    if months:
+        parts.append(
+            f"""SELECT true, t.month, {_key(wanted.by)} AS key, {_SUMS}, t.factor_ids
+                FROM {_WANTS.format("m")} JOIN ledger_months t
+                  ON t.enterprise_id = w.enterprise_id AND t.month >= w.first AND t.month < w.until
+                WHERE %(boundary)s = ANY (t.boundaries)
+                GROUP BY t.month, key, t.factor_ids"""
+        )
+    if days:
+        parts.append(
+            f"""SELECT false, t.day, {_key(wanted.by)} AS key, {_SUMS}, ARRAY[t.factor_id]
+                FROM {_WANTS.format("d")} JOIN ledger_days t
+                  ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
+                WHERE %(boundary)s = ANY (t.boundaries) {"" if run is None else "AND %(run)s >= ALL (t.run_ids)"}
+                GROUP BY t.day, key, t.factor_id"""
+        )
+    of_months: list[SumRow] = []
+    of_days: list[SumRow] = []
+    if parts:
+        parameters = _parameters(days, wanted, run) | _wants("m", months)
+        for is_month, number, key, mg, *rest in conn.execute(" UNION ALL ".join(parts), parameters):
+            (of_months if is_month else of_days).append(SumRow._make((number, key, int(mg), *rest)))
+    return of_months, of_days
 
 
 def entries(
@@ -153,21 +167,14 @@ def entries(
     As of a run, what was written later is missing from them (`past_entries` has what stood then).
     `later_only`: only source-days of which something was written later, which `day_sums` leaves out.
     """
-    columns = [("key", "int4", 0), ("day", "int4", 0), ("factor_id", "int8", 0)]
-    arrays = [("mg", "int8[]", INTERVALS_PER_DAY), ("states", "int2[]", INTERVALS_PER_DAY)]
-    if run is not None:
-        arrays.append(("run_ids", "int8[]", INTERVALS_PER_DAY))
-    if not wants:
-        # a query without rows has the same dtype
-        wants = [Want(-1, 0, 0)]
-    rows = copy_out(
-        conn.cursor(),
-        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, {", ".join(f"t.{name}" for name, _, _ in arrays)}
-            FROM {_WANTS} JOIN ledger_days t
+    rows = array_rows(
+        conn,
+        {"key": _key(wanted.by), "day": "t.day", "factor_id": "t.factor_id"},
+        {"mg": "int8", "states": "int2", **({} if run is None else {"run_ids": "int8"})},
+        f"""FROM {_DAYS} JOIN ledger_days t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
             WHERE %(boundary)s = ANY (t.boundaries)
               {"AND NOT (%(run)s >= ALL (t.run_ids))" if later_only else ""}""",
-        columns + arrays,
         _parameters(wants, wanted, run),
     )
     if run is not None:
@@ -183,7 +190,7 @@ def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, run: i
         return []
     rows = conn.execute(
         f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids
-            FROM {_WANTS} JOIN ledger_history t
+            FROM {_DAYS} JOIN ledger_history t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
             WHERE %(boundary)s = ANY (t.boundaries) AND t.superseded_by > %(run)s AND %(run)s >= ANY (t.run_ids)""",
         _parameters(wants, wanted, run),

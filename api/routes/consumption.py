@@ -35,7 +35,7 @@ _NOTHING = Sum()
 def get_consumption(
     uscc: Uscc,
     channel: ChannelName,
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -45,7 +45,7 @@ def get_consumption(
     """One item for each period of the range, future ones too; `amount` in the channel's unit of consumption (kWh for
     a channel in kW), exact, null where nothing is known. Consumption is never substituted.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         enterprise = session.enterprise(uscc)
         point = session.point(enterprise, channel)
         these, more = page_periods(session, page, whole, granularity, 1, _DAYS_MAX)

@@ -324,7 +324,7 @@ _FACTOR_FIELDS = (
 def get_derivation(
     uscc: Uscc,
     source: Annotated[str, Query(max_length=64, description="Id of the source.", examples=["grid"])],
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Annotated[Page, Depends(paged(INTERVALS_DEFAULT))],
@@ -338,7 +338,7 @@ def get_derivation(
     """
     if whole.to_us - whole.from_us > DAYS_MAX * DAY_US:
         raise Problem(422, [Fault("to", f"lies more than {DAYS_MAX} days after from: ask for less at once")])
-    with context.session() as session:
+    with context.session(key) as session:
         enterprise = session.enterprise(uscc)
         its = session.source(enterprise, source)
         story = _Story(session, enterprise, its, boundary, whole, session.run(as_of))

@@ -224,7 +224,7 @@ def answer(
 )
 def enterprise_emissions(
     uscc: Uscc,
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -239,7 +239,7 @@ def enterprise_emissions(
     among them, `flags` all of theirs. `coverage` is known ÷ expected source-intervals that have ended, rounded down
     to six decimals, null where none is expected; what was substituted doesn't count in it.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         subject = enterprise_subject(session.known, session.enterprise(uscc), by, boundary)
         return answer(session, page, whole, granularity, subject, as_of)
 
@@ -252,7 +252,7 @@ def enterprise_emissions(
 )
 def park_emissions(
     code: Annotated[str, Path(max_length=64, description="Code of the park.")],
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -264,7 +264,7 @@ def park_emissions(
     """The sum of the accounts of those who are members on each day. Scope 1 and 2 stand apart for a reason: a
     generator's fuel and its buyers' electricity are both in the total.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         park = session.park(code)
         members = membership.of_park(session.registry, park.code)
         subject = members_subject(session.known, ("park", park.code), members, By(by), boundary)
@@ -279,7 +279,7 @@ def park_emissions(
 )
 def district_emissions(
     code: District,
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -291,7 +291,7 @@ def district_emissions(
     """The sum of the accounts of the enterprises of a district on each day; a city or province is a district whose
     code ends in zeros, two for each level below it.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         members = membership.of_district(session.registry, code)
         subject = members_subject(session.known, ("district", code), members, By(by), boundary)
         return answer(session, page, whole, granularity, subject, as_of)

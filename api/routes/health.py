@@ -29,7 +29,7 @@ def ready(context: TheContext) -> Response:
     """200 when the database answers and every service that this server needs has beaten lately and says that it is
     ready; 503 with the reasons otherwise.
     """
-    with context.session() as session:
+    with context.session(None) as session:
         every = services_storage.services(session.conn)
         faults = []
         for name in context.settings.needed_services:
@@ -66,7 +66,7 @@ def ready(context: TheContext) -> Response:
 @router.get("/v1/version", response_model=schemas.Version, responses=problems(), summary="Versions")
 def version(context: TheContext) -> Response:
     """Versions of the server, its database, rules and factors; `ledger_…`: those that the ledger stands on now."""
-    with context.session() as session:
+    with context.session(None) as session:
         ledger = emissions.latest_rules_and_factor_set(session.conn)
         return json_answer(
             {

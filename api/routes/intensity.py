@@ -46,7 +46,7 @@ _DAYS_MAX = 5_000
 def get_intensity(
     uscc: Uscc,
     product: Annotated[str, Query(max_length=64, description="Id of the product.", examples=["crude_steel"])],
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -58,7 +58,7 @@ def get_intensity(
     decimals (half to even); null where either is unknown or nothing was produced. Emissions and output have each
     their own coverage: where these differ, so do the times that the two amounts speak of.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         enterprise = session.enterprise(uscc)
         made = session.product(enterprise, product)
         these, more = page_periods(session, page, whole, granularity, 1, _DAYS_MAX)

@@ -30,7 +30,7 @@ router = APIRouter(tags=["consumption"])
 def get_readings(
     uscc: Uscc,
     channel: ChannelName,
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     whole: RangeParameters,
     page: Paged,
@@ -40,7 +40,7 @@ def get_readings(
     rounded to the channel's resolution, before the multiplier, null outside of the channel's validity. `stands` says
     whether the ledger counts it, `flags` why not, or what it meant. Readings follow within the ledger's lag.
     """
-    with context.session() as session:
+    with context.session(key) as session:
         point = session.point(session.enterprise(uscc), channel)
         start_us, passed = whole.from_us, -1
         if page.after is not None:

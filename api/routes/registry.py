@@ -197,9 +197,9 @@ def _meters(enterprise: Enterprise, session: Session) -> list[tuple[str, dict[st
     responses=problems(401, 403, 422),
     summary="Enterprises",
 )
-def get_enterprises(_key: RegistryReader, context: TheContext, page: Paged) -> Response:
+def get_enterprises(key: RegistryReader, context: TheContext, page: Paged) -> Response:
     """All registered enterprises by USCC, with the membership and flags in force today."""
-    with context.session() as session:
+    with context.session(key) as session:
         today = session.calendar.day(session.now_us)
         every = [
             (uscc, _identity(each, today)) for uscc, each in sorted(session.registry.enterprises.items())
@@ -213,9 +213,9 @@ def get_enterprises(_key: RegistryReader, context: TheContext, page: Paged) -> R
     responses=problems(401, 403, 404, 422),
     summary="One enterprise",
 )
-def get_enterprise(uscc: Uscc, _key: RegistryReader, context: TheContext) -> Response:
+def get_enterprise(uscc: Uscc, key: RegistryReader, context: TheContext) -> Response:
     """An enterprise with its gateways, sources and products, and the history of what is dated."""
-    with context.session() as session:
+    with context.session(key) as session:
         enterprise, calendar = session.enterprise(uscc), session.calendar
         today = calendar.day(session.now_us)
         return json_answer(
@@ -239,9 +239,9 @@ def get_enterprise(uscc: Uscc, _key: RegistryReader, context: TheContext) -> Res
 
 
 @router.get("/v1/parks", response_model=schemas.ParksPage, responses=problems(401, 403, 422), summary="Parks")
-def get_parks(_key: RegistryReader, context: TheContext, page: Paged) -> Response:
+def get_parks(key: RegistryReader, context: TheContext, page: Paged) -> Response:
     """All registered parks by code."""
-    with context.session() as session:
+    with context.session(key) as session:
         every = [
             (
                 code,
@@ -259,13 +259,13 @@ def get_parks(_key: RegistryReader, context: TheContext, page: Paged) -> Respons
     summary="Meters and their channels",
 )
 def get_meters(
-    _key: RegistryReader,
+    key: RegistryReader,
     context: TheContext,
     page: Paged,
     uscc: Annotated[str | None, Query(max_length=64, description="Only this enterprise's.")] = None,
 ) -> Response:
     """Meters by USCC and id, each with its channels, derived ones too, and their versions in time."""
-    with context.session() as session:
+    with context.session(key) as session:
         registry = session.registry
         chosen = [session.enterprise(uscc)] if uscc is not None else list(registry.enterprises.values())
         every = [pair for enterprise in chosen for pair in _meters(enterprise, session)]
@@ -280,13 +280,13 @@ def get_meters(
     summary="Who changed what in the registry",
 )
 def get_changes(
-    _key: RegistryReader,
+    key: RegistryReader,
     context: TheContext,
     page: Paged,
     uscc: Annotated[str | None, Query(max_length=64, description="Only this enterprise's.")] = None,
 ) -> Response:
     """Every change in the order in which it was made, with what stood before and after."""
-    with context.session() as session:
+    with context.session(key) as session:
         after = page.after.id if page.after is not None else "0"
         found = registry_storage.changes(
             session.conn,

@@ -96,7 +96,7 @@ def get_account(
     """
     if key is not None and not key.allows(Scope.EMISSIONS_READ) and not key.may_publish(uscc, id_):
         raise not_allowed(Scope.EMISSIONS_READ)
-    with context.session() as session:
+    with context.session(key) as session:
         account = None if "\x00" in uscc + id_ else accounts.account(session.conn, uscc, id_)
         if account is not None:
             return json_answer(account.as_dict())
@@ -115,7 +115,7 @@ def get_account(
     summary="What was rejected",
 )
 def get_dead_letters(
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     page: Paged,
     reason: Annotated[RejectReason | None, Query()] = None,
@@ -124,7 +124,7 @@ def get_dead_letters(
     replayed: Annotated[bool, Query(description="Those that were replayed too.")] = False,
 ) -> Response:
     """Open dead letters: payloads that were rejected, whole or in part, one for each reason."""
-    with context.session() as session:
+    with context.session(key) as session:
         found = set_aside.dead_letters(
             session.conn, Where(reason, gateway, from_), _after(page), page.limit + 1, with_replayed=replayed
         )
@@ -178,7 +178,7 @@ def _done(counts: Mapping[str, int]) -> Response:
     "/v1/held", response_model=schemas.HeldPage, responses=problems(401, 403, 422), summary="What is held"
 )
 def get_held(
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     page: Paged,
     reason: Annotated[HoldReason | None, Query()] = None,
@@ -186,7 +186,7 @@ def get_held(
     from_: Measured = None,
 ) -> Response:
     """Readings kept aside until the reason ends, or a person decides."""
-    with context.session() as session:
+    with context.session(key) as session:
         found = set_aside.held(session.conn, Where(reason, gateway, from_), _after(page), page.limit + 1)
         items = [_held_item(item, session) for item in found[: page.limit]]
         return _list(items, found, page)

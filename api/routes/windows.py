@@ -73,7 +73,7 @@ def enterprise_windows(
 )
 def get_windows(
     uscc: Uscc,
-    _key: Reader,
+    key: Reader,
     context: TheContext,
     at: Annotated[
         Time | None, Query(description="The windows' end, cut to the quarter-hour. Left out: now.")
@@ -82,7 +82,7 @@ def get_windows(
     as_of: AsOf = None,
 ) -> Response:
     """Trailing 24 hours, 7 and 30 days, the last 12 closed months, month and year to date by the local calendar."""
-    with context.session() as session:
+    with context.session(key) as session:
         enterprise = session.enterprise(uscc)
         at_us = floor_interval(session.now_us if at is None else at)
         return json_answer(

@@ -71,7 +71,7 @@ def test_readings_are_all_there_with_what_they_are_worth(told: tuple[City, TestC
     assert len(items) == 96 + 5
     assert items[0] == {
         "at": "2024-05-10T00:00:00+08:00",
-        "value": "1000.5",
+        "value": "1000.50",
         "sent": "1000.50",
         "quality": "good",
         "revision": 0,
@@ -89,10 +89,10 @@ def test_readings_are_all_there_with_what_they_are_worth(told: tuple[City, TestC
     assert (invalid["quality"], invalid["stands"]) == ("invalid", False)
     (lie,) = by_time["01:30:00.000001"]
     assert lie["flags"] == ["implausible", "receipt_time"]
-    assert (lie["value"], lie["sent"]) == ("0", "0.004")
+    assert (lie["value"], lie["sent"]) == ("0.00", "0.004")
     old, corrected = by_time["03:00:00"]
     assert (old["stands"], corrected["stands"]) == (False, True)
-    assert (corrected["value"], corrected["sent"], corrected["revision"]) == ("1012.6", "1012.599", 1)
+    assert (corrected["value"], corrected["sent"], corrected["revision"]) == ("1012.60", "1012.599", 1)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 100])

@@ -456,13 +456,15 @@ def run_channels(
             else:
                 size = rate_channel(readings, order, plans, row, stop, first_us, here, quality, flags, stable)
             tails[c] = stable_anchors(stable[:size], my_days, my_anchors)
-        has_negative = plans[row, IS_MEAN] == 0
+        # Two loops: as one, LLVM's vector code for AVX-512 took every other sixteen known means for missing.
         for k in range(high - low):
             if quality[k] == OUTSIDE or quality[k] == MISSING:
                 quality[k] = MISSING
                 here[k] = 0
-            elif has_negative and here[k] < 0:
-                flags[k] |= NEGATIVE
+        if plans[row, IS_MEAN] == 0:
+            for k in range(high - low):
+                if here[k] < 0:
+                    flags[k] |= NEGATIVE
         for version in range(row + 1, stop):
             if plans[version, REPLACED] == 1:
                 k = (plans[version, FROM] - first_us) // INTERVAL

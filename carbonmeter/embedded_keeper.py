@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
@@ -21,19 +20,12 @@ import psycopg
 
 from carbonmeter import embedded, postgres
 from carbonmeter.postgres import PostgresServer
+from carbonmeter.process import dies_with_parent
 from domain.errors import CarbonmeterError, Refused
 
 _POLL_S = 0.1
 _RETRY_S = 30.0  # how long the processes of a server that died may linger
 _LOG_BYTES_MAX = 10 << 20
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_keeper() -> None:
-    # SIGINT: a fast shutdown. A server without its keeper would never be stopped.
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-
 
 def _clear_stale_lock(server: PostgresServer) -> None:
     """Remove the lock file of a server that is gone, where its process id now belongs to somebody else.
@@ -58,7 +50,8 @@ def _launch(server: PostgresServer) -> subprocess.Popen[bytes]:
     while True:
         was_running = (server.data / "postmaster.pid").exists()
         _clear_stale_lock(server)
-        process = server.launch(prepare=_die_with_keeper)
+        # SIGINT: a fast shutdown. A server without its keeper would never be stopped.
+        process = server.launch(prepare=dies_with_parent(signal.SIGINT))
         try:
             server.wait_until_ready(process)
         except Refused:

@@ -8,7 +8,6 @@ supervisor that was killed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from carbonmeter.process import dies_with_parent
 from carbonmeter.settings import CONFIG, PREFIX, Settings
 from domain.clock import SystemClock
 from domain.errors import Refused, Unavailable
@@ -39,12 +39,6 @@ _BACKOFF_S = (0.5, 30.0)
 _SETTLED_S = 60.0  # a child that has run this long begins its backoff anew
 _DATABASE_S = 5.0
 _PARTITIONS_S = 3600.0
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_supervisor() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(slots=True)
@@ -145,7 +139,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
-            preexec_fn=_die_with_supervisor,
+            preexec_fn=dies_with_parent(signal.SIGTERM),
         )
 
     def _ended(self, child: _Child, code: int, now: float) -> None:

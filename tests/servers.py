@@ -23,6 +23,7 @@ import psycopg
 
 from carbonmeter import postgres
 from carbonmeter.postgres import PostgresServer
+from carbonmeter.process import dies_with_parent
 from domain.interval import HOUR_US
 from storage.database import Connection, Mode, connect
 from storage.migrate import migrate
@@ -126,7 +127,7 @@ def running_postgres(
             account=postgres.account_for(account),
         )
         server.create(sync=False)
-        process = server.launch()
+        process = server.launch(prepare=dies_with_parent(signal.SIGINT))
         try:
             server.wait_until_ready(process)
             yield server, process
@@ -236,6 +237,7 @@ class Mosquitto:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
+            preexec_fn=dies_with_parent(signal.SIGTERM),
         )
         deadline = time.monotonic() + 20
         while True:
@@ -291,7 +293,16 @@ class CarbonmeterServer:
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=dies_with_parent(signal.SIGTERM),
             )
+
+    def __enter__(self) -> CarbonmeterServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """However the test ended, nothing of it stays."""
+        if self.process.poll() is None:
+            self.kill_all()
 
     @property
     def http_url(self) -> str:
@@ -303,7 +314,8 @@ class CarbonmeterServer:
         return self.output.read_text()
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: "\ncarbonmeter: ready" in self.text or self.process.poll() is not None, 60)
+        # On a fresh clone the kernels are compiled first.
+        wait_for(lambda: "\ncarbonmeter: ready" in self.text or self.process.poll() is not None, 240)
         assert self.process.poll() is None, self.text
 
     def wait_until_listening(self) -> None:

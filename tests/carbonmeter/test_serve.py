@@ -32,10 +32,8 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(plain_database: Database, home: Path) -> Iterator[CarbonmeterServer]:
-    server = CarbonmeterServer(plain_database, home, "ingest")
-    yield server
-    if server.process.poll() is None:
-        server.stop(signal.SIGKILL)
+    with CarbonmeterServer(plain_database, home, "ingest") as server:
+        yield server
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -79,8 +77,10 @@ def test_services_die_with_a_killed_supervisor(server: CarbonmeterServer) -> Non
 def test_an_address_in_use_ends_it_with_a_reason(plain_database: Database, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = CarbonmeterServer(plain_database, home, "ingest", CARBONMETER_MQTT=f"127.0.0.1:{port}")
-        assert server.process.wait(60) == 1
+        with CarbonmeterServer(
+            plain_database, home, "ingest", CARBONMETER_MQTT=f"127.0.0.1:{port}"
+        ) as server:
+            assert server.process.wait(60) == 1
     assert f"can't listen on 127.0.0.1:{port}" in server.text
     assert "CARBONMETER_MQTT sets another address" in server.text
     assert "carbonmeter: ingest refused to start" in server.text
@@ -90,47 +90,46 @@ def test_an_address_in_use_ends_it_with_a_reason(plain_database: Database, home:
 def test_an_unsafe_server_is_refused_at_start(plain_database: Database, home: Path) -> None:
     with plain_database.connect(autocommit=True) as conn:
         conn.execute(f"ALTER DATABASE {plain_database.name} SET synchronous_commit = off".encode())
-    server = CarbonmeterServer(plain_database, home, "ingest")
-    assert server.process.wait(60) == 1
-    assert "synchronous_commit is off" in server.text
-    allowed = CarbonmeterServer(plain_database, home, "ingest", CARBONMETER_ALLOW_UNSAFE_DATABASE="true")
-    allowed.wait_until_ready()
-    assert "allowed by CARBONMETER_ALLOW_UNSAFE_DATABASE: synchronous_commit is off" in allowed.text
-    assert allowed.stop() == 0
+    with CarbonmeterServer(plain_database, home, "ingest") as server:
+        assert server.process.wait(60) == 1
+        assert "synchronous_commit is off" in server.text
+    with CarbonmeterServer(
+        plain_database, home, "ingest", CARBONMETER_ALLOW_UNSAFE_DATABASE="true"
+    ) as allowed:
+        allowed.wait_until_ready()
+        assert "allowed by CARBONMETER_ALLOW_UNSAFE_DATABASE: synchronous_commit is off" in allowed.text
+        assert allowed.stop() == 0
 
 
-def _get(url: str) -> tuple[int, str]:
+def _get(url: str, key: str | None = None) -> tuple[int, str]:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 def test_an_empty_directory_becomes_a_whole_server_that_survives_being_killed(home: Path) -> None:
-    server = CarbonmeterServer(None, home)
-    server.wait_until_ready()
-    assert _get(f"{server.http_url}/v1/health/ready")[0] == 200
-    assert f"dashboard at {server.http_url}/, documentation at {server.http_url}/docs" in server.text
-    status, metrics = _get(f"{server.http_url}/metrics")
-    assert status == 200
-    for room in ("ingest", "accounting", "api"):
-        assert f"# TYPE carbonmeter_{room}_" in metrics
-    command = [sys.executable, "-m", "carbonmeter.main", "keys", "create", "--scope", "admin"]
-    environment = {**os.environ, "CARBONMETER_HOME": str(home)}
-    beside = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert beside.stdout.startswith("cm_")
+    with CarbonmeterServer(None, home) as server:
+        server.wait_until_ready()
+        assert _get(f"{server.http_url}/v1/health/ready")[0] == 200
+        assert f"dashboard at {server.http_url}/, documentation at {server.http_url}/docs" in server.text
+        status, metrics = _get(f"{server.http_url}/metrics")
+        assert status == 200
+        for room in ("ingest", "accounting", "api"):
+            assert f"# TYPE carbonmeter_{room}_" in metrics
+        command = [sys.executable, "-m", "carbonmeter.main", "keys", "create", "--scope", "admin"]
+        environment = {**os.environ, "CARBONMETER_HOME": str(home)}
+        beside = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert beside.stdout.startswith("cm_")
+        server.kill_all()
 
-    server.kill_all()
-    again = CarbonmeterServer(None, home)
-    again.wait_until_ready()
-    request = urllib.request.Request(
-        f"{again.http_url}/v1/enterprises", headers={"Authorization": f"Bearer {beside.stdout.strip()}"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 200
-    children = again.children()
-    assert len(children) >= 3
-    assert again.stop(signal.SIGINT) == 0
-    assert all(map(_is_gone, children))
+    with CarbonmeterServer(None, home) as again:
+        again.wait_until_ready()
+        assert _get(f"{again.http_url}/v1/enterprises", beside.stdout.strip())[0] == 200
+        children = again.children()
+        assert len(children) >= 3
+        assert again.stop(signal.SIGINT) == 0
+        assert all(map(_is_gone, children))
     assert not (home / "postgres" / "data" / "postmaster.pid").exists()

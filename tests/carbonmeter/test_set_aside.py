@@ -44,9 +44,9 @@ Command = Callable[..., Any]
 
 @pytest.fixture
 def server(plain_database: Database, tmp_path: Path) -> Iterator[CarbonmeterServer]:
-    server = CarbonmeterServer(plain_database, tmp_path / "home", "api")
-    yield server
-    assert server.stop() == 0
+    with CarbonmeterServer(plain_database, tmp_path / "home", "api") as server:
+        yield server
+        assert server.stop() == 0
 
 
 @pytest.fixture

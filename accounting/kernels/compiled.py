@@ -37,13 +37,6 @@ Records: TypeAlias = NDArray[Any]  # accounting.channel.READING_DTYPE
 int64: Any = np.int64
 uint64: Any = np.uint64
 
-# Code for any machine of the architecture. LLVM 22.1, which numba 0.68 brings, miscompiles loops with conditional
-# stores for AVX-512 (llvm-project issue 174871: X86CompressEVEX takes the wrong lanes of a mask): on such a machine
-# half of 3,000 random runs of a five-line loop were wrong. Kernels are scalar integers, so nothing is lost,
-# and what is compiled is the same everywhere. `tests/accounting/test_kernels_compiled.py` watches.
-numba.config.CPU_NAME = "generic"
-numba.config.CPU_FEATURES = ""
-
 F = TypeVar("F", bound=Callable[..., object])
 
 

@@ -159,9 +159,10 @@ def _checked(readings: NDArray[np.void]) -> NDArray[np.void]:
     if readings.dtype != READING_DTYPE or readings.ndim != 1:
         raise ValueError(f"readings are {readings.dtype} {readings.shape}; READING_DTYPE (n,) was expected")
     flags = readings.flags
-    if flags.writeable and flags.c_contiguous:
-        return readings
-    return readings.copy()
+    if not flags.c_contiguous:
+        return readings.copy()
+    # Bytes are copied at once; a copy of records goes field by field.
+    return readings if flags.writeable else np.frombuffer(bytearray(readings.data), READING_DTYPE)
 
 
 def _day_range(first_us: int, end_us: int, calendar: Calendar) -> tuple[int, int]:

@@ -59,10 +59,11 @@ def link_readings(
     first_at, first_flags = int64(NEVER), 0
     for i in range(size):
         while e < events and event_at[e] < at[i]:
-            if pending == 0:
-                first_at = event_at[e] if good == 0 else first_at
-            pending |= int64(event_flags[e])
-            pending_at = event_at[e]
+            if good == 0 or event_at[e] != at[good - 1]:  # at a change one version may stand alone
+                if pending == 0 and good == 0:
+                    first_at = event_at[e]
+                pending |= int64(event_flags[e])
+                pending_at = event_at[e]
             e += 1
         verdict = verdicts[i]
         if verdict == ASIDE:
@@ -93,10 +94,11 @@ def link_readings(
         good += 1
         pending = 0
     while e < events:
-        if pending == 0 and good == 0:
-            first_at = event_at[e]
-        pending |= int64(event_flags[e])
-        pending_at = event_at[e]
+        if good == 0 or event_at[e] != at[good - 1]:
+            if pending == 0 and good == 0:
+                first_at = event_at[e]
+            pending |= int64(event_flags[e])
+            pending_at = event_at[e]
         e += 1
     if good == 0:
         first_flags = pending

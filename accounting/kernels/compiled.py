@@ -5,10 +5,10 @@ minute, loading them a fraction of a second, hence the cache. numba itself looks
 kernel stands in; a kernel takes in those of the other files that it calls, so that the age of a compiled
 kernel must be that of all of them: the cache is stamped with a digest of this folder.
 
-On x86 the kernels are compiled for the AVX2 level of 2015 and not for the machine at hand: for AMD's Zen 4,
-LLVM 20 to 22 (numba 0.63 to 0.68) turn a loop with two conditional stores into one that stores in every
-other block of 16, and wrong amounts are no price for wider vectors. `tests/accounting/test_compiled.py` has
-that loop.
+On x86 the kernels are compiled for the AVX2 level of 2015 and not for the machine at hand: LLVM 20 to 22, which
+numba 0.63 to 0.68 bring, miscompile loops with conditional stores for AVX-512 (llvm-project issue 174871:
+X86CompressEVEX takes the wrong lanes of a mask). Kernels are integers, mostly scalar, so little is lost.
+`tests/accounting/test_compiled.py` watches.
 """
 
 from __future__ import annotations

@@ -122,8 +122,13 @@ def add_intervals(
     if not wanted.any():
         return
     # Cells are numbered by (key, factor, period), so that one pass of unbuffered adds does.
-    marks = keys if factor_ids is None else np.stack([keys, factor_ids], axis=1)
-    groups, group_of = np.unique(marks, axis=0, return_inverse=True)
+    # (A dictionary numbers them; numpy.unique over two columns took almost as long as all the rest.)
+    marks = list(
+        zip(keys.tolist(), [0] * len(keys) if factor_ids is None else factor_ids.tolist(), strict=True)
+    )
+    numbers = {mark: number for number, mark in enumerate(dict.fromkeys(marks))}
+    groups = list(numbers)
+    group_of = np.array([numbers[mark] for mark in marks], np.int64)
     periods = int(period.max()) + 1
     cell = (group_of.reshape(-1, 1) * periods + period)[wanted]
     size = len(groups) * periods
@@ -141,7 +146,7 @@ def add_intervals(
     np.bitwise_or.at(flags, cell, state >> 2)
     for place in np.unique(cell).tolist():
         group, number = divmod(place, periods)
-        key = int(groups[group] if factor_ids is None else groups[group][0])
+        key, factor_id = groups[group]
         part = Sum(flags=int(flags[place]))
         if count[place]:
             part.amount = (int(high[place]) << 32) + int(low[place])
@@ -150,7 +155,7 @@ def add_intervals(
             part.substituted = int(substituted[place])
             part.quality = int(worst[place])
             if factor_ids is not None:
-                part.factor_ids = {int(groups[group][1])}
+                part.factor_ids = {factor_id}
         add_to(cells, key, number, part)
 
 

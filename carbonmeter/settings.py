@@ -264,6 +264,7 @@ class Settings:
             database=database_url,
             connections_max=self.api_connections_max,
             metrics_folder=str(self.metrics_folder),
+            look_ahead_us=self.look_ahead_us,
         )
 
 

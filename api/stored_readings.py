@@ -55,7 +55,9 @@ class JudgedReadings:
         if self.known[place]:
             resolution = self.point.versions[int(self.version[place])].resolution
             exponent = decimal_exponent(resolution)
-            value = decimal_text(int(self.counts[place]) * int(resolution / Fraction(10) ** exponent), exponent)
+            value = decimal_text(
+                int(self.counts[place]) * int(resolution / Fraction(10) ** exponent), exponent
+            )
         return {
             "at": session.text(int(record["at"])),
             "value": value,

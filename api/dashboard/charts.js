@@ -283,7 +283,7 @@ export function sparkline(points, label) {
     const value = values[index];
     const y = (top - Math.max(value, 0)) * scale;
     const height = Math.max(Math.abs(value) * scale, 0.75);
-    picture.append(svg("rect", { x: index * 4 + 0.4, y, width: 3.2, height, class: point.quality === "estimated" || point.state === "partial" ? "bar weak" : "bar" }));
+    picture.append(svg("rect", { x: index * 4 + 0.4, y, width: 3.2, height, class: `bar is-${point.state}${point.quality === "estimated" ? " weak" : ""}` }));
   });
   return picture;
 }

@@ -68,10 +68,13 @@ export async function fetchCity(code, now, signal) {
   return earlier === null ? { until: null, now } : { ...await dayUpTo(code, earlier, now, signal), until: earlier };
 }
 
-/** The quarter-hour to call "now": the newest of which all is known, or, none being within two hours, the newest. */
+/**
+ * The quarter-hour to call "now": of the last hour of which anything is known, the one that most is known of, the newest
+ * of equals. The very newest lacks whatever comes hourly, and what is weighed once a day is never in it.
+ */
 export function currentQuarter(whole, until) {
-  const recent = whole.filter((point) => point.amount !== null && point.to > until - 8 * QUARTER);
-  return recent.findLast((point) => point.state === "known") ?? recent.at(-1) ?? null;
+  const recent = whole.filter((point) => point.amount !== null && point.to > until - 4 * QUARTER);
+  return recent.reduce((best, point) => (best === null || (point.coverage ?? 1) >= (best.coverage ?? 1) ? point : best), null);
 }
 
 /** An amount of a quarter-hour as tonnes or kilograms an hour. */

@@ -177,7 +177,7 @@ export function showSources(sources, factors, choose) {
     const told = model.summary(source.points);
     const known = model.coverage(source.points, Date.now());
     fill(quality, [told.quality, told.flags, percent(known), t("quality")], () => known === null ? "–" :
-      [qualityMark(told.quality, known, true), h("span", { class: "chips" }, flagChips(told.flags))]);
+      [qualityMark(told.quality, known, true), h("span", { class: "chips" }, flagChips(told.flags.filter((flag) => flag !== "late")))]);
     const found = factors.get(source.id);
     if (found) fill(factor, [found, t("factor")], () => factorPieces(found));
   });

@@ -42,8 +42,8 @@ const STRINGS = {
     "Scope 1 and 2 stand side by side: a generator's fuel and its buyers' electricity are both in them.",
     "范围一与范围二并列：发电燃料与用户外购电力的排放同时计入。"],
   "scope": ["Scope {n}", "范围{n}"],
-  "scope.1": ["Scope 1", "范围一"],
-  "scope.2": ["Scope 2", "范围二"],
+  "scope.1": ["Scope 1, 24 h", "范围一，24 小时"],
+  "scope.2": ["Scope 2, 24 h", "范围二，24 小时"],
 
   "list.heading": ["Enterprises", "企业"],
   "list.search": ["Find an enterprise", "查找企业"],

@@ -11,7 +11,6 @@ import { byId, flagChips, problemText, showProblem } from "./pieces.js";
 import { DAY, HOUR, QUARTER, floorQuarter, moment, momentText, stamp } from "./time.js";
 
 const AT_ONCE = 4; // channels asked for at a time, so that the rest of the page needn't wait behind a hundred meters
-const LATE = HOUR;
 
 /** The channels of the meters, as rows: {name, meter, title, unit, quantity, derived, ended}. */
 export function channelsOf(meters, now) {
@@ -19,7 +18,7 @@ export function channelsOf(meters, now) {
     const last = channel.versions.at(-1); // a derived channel has none
     return {
       name: `${meter.id}/${channel.id}`, title: channel.derived ? t("derived") : meter.name ?? "", unit: last?.unit ?? channel.unit,
-      derived: Boolean(channel.derived), ended: Boolean(last?.valid_to) && moment(last.valid_to) <= now,
+      due: last?.period ? durationOf(last.period) + HOUR : Math.max(durationOf(last?.max_gap), HOUR), derived: Boolean(channel.derived), ended: Boolean(last?.valid_to) && moment(last.valid_to) <= now,
     };
   }));
 }
@@ -59,8 +58,18 @@ export function healthState(channel, health, now) {
   if (channel.ended) return "ended";
   if (!health || health.problem) return "unknown";
   if (channel.derived) return "derived";
-  if (!health.last || now - health.last.at > DAY) return "silent";
-  return now - health.last.at > LATE ? "stale" : "healthy";
+  // the next reading is due after its period, or before the gap gets too long to say how it was consumed
+  const overdue = health.last ? now - health.last.at - channel.due : Infinity;
+  if (overdue > DAY) return "silent";
+  return overdue > 0 ? "stale" : "healthy";
+}
+
+/** Milliseconds of an ISO 8601 duration such as PT15M, PT24H, P1D or P1M (31 days); 0 for none. */
+function durationOf(text) {
+  const match = /^P(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(text ?? "");
+  if (!match) return 0;
+  const [months, days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0));
+  return (months * 31 + days) * DAY + hours * HOUR + minutes * 60_000 + seconds * 1000;
 }
 
 export function showMeters(channels, healths, now) {
@@ -91,7 +100,8 @@ export function showMeters(channels, healths, now) {
       known ? h("span", { class: "what muted figure" }, `${exactText(decimal.parse(health.last.value))} ${channel.unit ?? ""}`) : null]);
     const counts = { ...health.counts, all: health.points.filter((point) => point.state !== "blank").length };
     fill(day, [counts, health.points.map((point) => [point.state, point.quality]), health.flags, t("quality")], () => [
-      strip(health.points, t("meters.strip", counts)), h("span", { class: "chips" }, flagChips(health.flags))]);
+      h("div", { class: "day-of" }, strip(health.points, t("meters.strip", counts)),
+        h("span", { class: "chips" }, flagChips(health.flags)))]);
   });
   return undefined;
 }

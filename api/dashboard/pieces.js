@@ -38,14 +38,23 @@ export function confidenceMark(confidence) {
   return h("span", { class: `confidence is-${confidence}`, title: known ? t(`confidence.${confidence}`) : confidence }, confidence);
 }
 
-/** The figures of a factor: value, unit, how far each is to be trusted, how it was chosen and where it was read. */
+/**
+ * The figures of a factor: value, unit, how far each is to be trusted; and, once for those that share it, how they were
+ * chosen and where they were read.
+ */
 export function factorPieces(figures) {
-  return figures.map((one) => h("div", { class: "factor-one" },
-    h("span", { class: "figure" }, one.value ?? "–"), " ", h("span", { class: "unit muted" }, one.unit ?? ""), " ",
-    confidenceMark(one.confidence),
-    one.provisional ? h("span", { class: "chip is-provisional", title: t("provisional.why") }, t("provisional")) : null,
-    h("span", { class: "reference muted" },
-      [figureName(one.name), originText(one.origin), one.year ?? one.edition, one.reference].filter(Boolean).join(" · "))));
+  const groups = new Map();
+  for (const one of figures) {
+    const said = [originText(one.origin), one.year ?? one.edition, one.reference].filter(Boolean).join(" · ");
+    if (!groups.has(said)) groups.set(said, []);
+    groups.get(said).push(one);
+  }
+  return [...groups].map(([said, own]) => h("div", { class: "factor-group" },
+    own.map((one) => h("span", { class: "factor-one" },
+      h("span", { class: "muted" }, figureName(one.name)), " ", h("span", { class: "figure" }, one.value ?? "–"), " ",
+      h("span", { class: "unit" }, one.unit ?? ""), " ", confidenceMark(one.confidence),
+      one.provisional ? h("span", { class: "chip is-provisional", title: t("provisional.why") }, t("provisional")) : null)),
+    said ? h("span", { class: "reference muted" }, said) : null));
 }
 
 function figureName(name) {

@@ -107,6 +107,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         key: str | None = site.key,
         scheme: str = "light",
         problems: dict[str, dict[str, Any]] | None = None,
+        now: str = NOW_TEXT,
         **view: str,
     ) -> Page:
         # a browser far away from the plant: days are the plant's all the same
@@ -119,7 +120,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         )
         context.set_default_timeout(WAIT_MS)
         page = context.new_page()
-        page.clock.set_fixed_time(NOW_TEXT)
+        page.clock.set_fixed_time(now)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on(
             "console",
@@ -456,6 +457,20 @@ def test_a_server_without_enterprises_says_what_to_do(open_page: Open, plain_ser
             expect(page.locator("#list > .message")).to_contain_text("carbonmeter registry import FILE")
             expect(page.locator("#city > .message")).to_contain_text("No quarter-hour is known yet")
             expect(page.locator("#enterprise")).to_be_hidden()
+
+
+def test_while_an_older_year_is_being_sent_the_page_is_where_knowledge_ends(
+    open_page: Open, site: Site
+) -> None:
+    later = scene.FixedClock(scene.NOW_US + 200 * DAY_US)
+    with serving(create_app(ApiSettings(site.database.url), later, load_library())) as base:
+        page = settled(open_page(base=base, e=scene.STEEL, now=scene.CALENDAR.text(later.now)))
+        expect(page.locator("#status-text")).to_have_text("behind by 200 d")
+        expect(page.locator("#rate-when")).to_contain_text("2026-03-11 14:45–15:00")
+        expect(page.locator("#period-name")).to_have_text("Last 24 hours")
+        expect(page.locator("#meters-summary")).to_have_text("0 of 6 healthy")
+        page.click('#view [data-value="month"]')
+        expect(page.locator("#period-name")).to_have_text("March 2026")
 
 
 def test_decimals_are_exact(open_page: Open) -> None:

@@ -40,6 +40,8 @@ PIECE_READINGS_MAX = 4096  # appended to one chunk at once
 AROUND_DAYS = 2  # beyond new readings, to begin with: look-ahead, and a day to meet the earlier run at
 WINDOW_DAYS = 32  # of a long recomputation, to begin with; widened while the readings are few
 WINDOW_READINGS = 200_000  # what a window should not grow much beyond
+TAIL_READINGS_MAX = 4_000  # of a point kept in memory; a longer tail is read from the books
+TAILS_MAX = 200_000  # points
 
 
 class Cause(NamedTuple):
@@ -59,6 +61,32 @@ class PointWork:
     cause: Cause
     arrived: Rows | None = None  # READING_DTYPE, in order of arrival
     whole: bool = False
+
+
+@dataclass(slots=True)
+class Tail:
+    """What a point's next readings are computed from without asking the books, as long as they come in order.
+
+    anchor_us       everything that ends before it is settled, for readings later than `last_us`
+    readings        READING_DTYPE from the anchor on
+    last_us         the latest stamp of all readings
+    day, chunk, size   the chunk of the channel-day that holds it, and how many readings it has
+    """
+
+    anchor_us: int
+    readings: Rows
+    last_us: int
+    day: int
+    chunk: int
+    size: int
+
+
+@dataclass(slots=True)
+class Memory:
+    """What an accountant keeps between runs; valid while each of its transactions has been committed."""
+
+    factor_ids: FactorIds = field(default_factory=dict)
+    tails: dict[int, Tail] = field(default_factory=dict)  # by point
 
 
 @dataclass(slots=True)
@@ -104,7 +132,9 @@ class _PointRun:
     whose anchor lies behind all of them and is the one that stood.
     """
 
-    def __init__(self, work: PointWork, enterprise: Enterprise, rules: Rules, calendar: Calendar) -> None:
+    def __init__(
+        self, work: PointWork, enterprise: Enterprise, rules: Rules, calendar: Calendar, tail: Tail | None
+    ) -> None:
         self.work = work
         self.enterprise = enterprise
         self.point = work.point
@@ -112,15 +142,34 @@ class _PointRun:
         self._calendar = calendar
         arrived = work.arrived
         self.touched = None if arrived is None else (int(arrived["at"].min()), int(arrived["at"].max()))
+        in_order = self.touched is not None and tail is not None and self.touched[0] > tail.last_us
+        self.tail = tail if in_order and not work.whole else None
+        self.open_chunk: tuple[int, int, int] | None = (
+            None  # day, number and size, after the readings were appended
+        )
+        self.next_tail: tuple[int, Rows] | None = None
         self.span = WINDOW_DAYS if work.whole else AROUND_DAYS
         self.done = False
         self.changes: list[Changes] = []
         self.tallies: dict[int, tuple[int, int]] = {}  # by gateway, of a whole recomputation
 
+    def begin_at_tail(self) -> None:
+        """One window from the tail to the last of the new readings."""
+        assert self.tail is not None
+        assert self.touched is not None
+        calendar = self._calendar
+        self._anchor = self.tail.anchor_us
+        self._base_day = calendar.day(self.tail.last_us) + 1
+        self.from_day = calendar.day(self._anchor)
+        self._first_us = ceil_interval(self._anchor)
+        self.to_day = self._last_day = calendar.day(self.touched[1])
+
     def begin(self, anchor: int, first_day: int, last_day: int) -> None:
         """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""
         self._last_day = last_day
         self._anchor = NO_ANCHOR if self.work.whole else anchor
+        # The day from whose start on readings may come and leave what lies before the anchor as it is.
+        self._base_day = first_day if self.touched is None else self._calendar.day(self.touched[0])
         if self._anchor == NO_ANCHOR:
             periods = [version.period for version in self.point.versions if version.period is not None]
             # A first value covers the period before its stamp; 31 days stand for any month.
@@ -151,12 +200,11 @@ class _PointRun:
             calendar,
             self._anchor,
         )
-        # Where none is found among these readings, the one that the window started from still holds.
+        standing = dict(zip(stored["day"].tolist(), stored["anchor_us"].tolist(), strict=True))
         anchors = {
-            day: self._anchor if anchor == NO_ANCHOR else anchor
+            day: anchor if anchor != NO_ANCHOR else self._known_anchor(day, standing)
             for day, anchor in zip(result.anchor_days.tolist(), result.anchors.tolist(), strict=True)
         }
-        standing = dict(zip(stored["day"].tolist(), stored["anchor_us"].tolist(), strict=True))
         final_day = end_day if complete else self._final_day(anchors[end_day])
         met = None if self.work.whole else self._met(anchors, standing, final_day)
         until = final_day if met is None else met
@@ -167,12 +215,21 @@ class _PointRun:
                 self._count(readings, until_us)
             self._first_us = until_us
             self._anchor = anchors.get(until, self._anchor)
+            self._base_day = until
+        if complete and result.tail_anchor != NO_ANCHOR:
+            self.next_tail = result.tail_anchor, readings[readings["at"] >= result.tail_anchor]
         self.done = complete or met is not None
         if not self.done:
             self.from_day = min(until, end_day) if self._anchor == NO_ANCHOR else calendar.day(self._anchor)
             if len(readings) < WINDOW_READINGS // 2 or until <= self.from_day:
                 self.span = max(2 * self.span, WINDOW_DAYS)
             self.to_day = min(max(self.to_day, until) + self.span, self._last_day)
+
+    def _known_anchor(self, day: int, standing: dict[int, int]) -> int:
+        """The anchor of a day of which the window's readings give none."""
+        if self._anchor != NO_ANCHOR and day >= self._base_day:
+            return self._anchor
+        return NO_ANCHOR if self.work.whole else standing.get(day, NO_ANCHOR)
 
     def _final_day(self, anchor: int) -> int:
         """The last day up to whose start nothing beyond the window can change what the window gives."""
@@ -232,7 +289,7 @@ class GroupRun:
         calendar: Calendar,
         run_id: int,
         result: TickResult,
-        factor_ids: FactorIds,
+        memory: Memory,
     ) -> None:
         self._books = books
         self._library = library
@@ -240,7 +297,7 @@ class GroupRun:
         self._calendar = calendar
         self._run_id = run_id
         self._result = result
-        self._factor_ids = factor_ids
+        self._memory = memory
 
     def do(self, group: Sequence[EnterpriseWork]) -> None:
         """Recompute the points, derived points and sources of these enterprises and write what changed."""
@@ -260,8 +317,13 @@ class GroupRun:
         self, works: Sequence[tuple[Enterprise, PointWork]]
     ) -> dict[int, tuple[npt.NDArray[Any], Cause]]:
         """Recompute measured points; by point the days that changed and why."""
-        runs = [_PointRun(work, enterprise, self._rules, self._calendar) for enterprise, work in works]
-        runs = self._begin(runs)
+        tails = self._memory.tails
+        runs = self._begin(
+            [
+                _PointRun(work, enterprise, self._rules, self._calendar, tails.pop(work.point.id, None))
+                for enterprise, work in works
+            ]
+        )
         pending = runs
         first_round = True
         while pending:
@@ -274,6 +336,7 @@ class GroupRun:
         for run in runs:
             if run.work.whole:
                 self._books.replace_tallies(run.point.id, run.tallies)
+            self._keep_tail(run)
         return {
             run.point.id: (np.concatenate([changes.rows["day"] for changes in run.changes]), run.work.cause)
             for run in runs
@@ -281,15 +344,18 @@ class GroupRun:
         }
 
     def _begin(self, runs: list[_PointRun]) -> list[_PointRun]:
+        result = [run for run in runs if run.tail is not None]
+        for run in result:
+            run.begin_at_tail()
+        runs = [run for run in runs if run.tail is None]
         if not runs:
-            return []
+            return result
         bounds = self._books.day_bounds([run.point.id for run in runs])
         arriving = [run for run in runs if run.touched is not None and not run.work.whole]
         ids = [run.point.id for run in arriving]
         days = [self._calendar.day(run.touched[0]) for run in arriving if run.touched is not None]
         anchors = self._books.anchors(ids, days) if ids else []
         by_id = dict(zip(ids, anchors, strict=True))
-        result = []
         for run in runs:
             span = [*bounds.get(run.point.id, ())]
             if run.touched is not None:
@@ -299,37 +365,52 @@ class GroupRun:
                 result.append(run)
         return result
 
+    def _keep_tail(self, run: _PointRun) -> None:
+        """Remember where the point's next readings go on from, if the run reached the end of what there is."""
+        if run.next_tail is None or run.touched is None or run.open_chunk is None:
+            return
+        anchor, readings = run.next_tail
+        last_us = int(readings["at"].max()) if len(readings) else 0
+        day, chunk, size = run.open_chunk
+        if (
+            len(readings)
+            and len(readings) <= TAIL_READINGS_MAX
+            and day == self._calendar.day(last_us)
+            and len(self._memory.tails) < TAILS_MAX
+        ):
+            self._memory.tails[run.point.id] = Tail(anchor, readings, last_us, day, chunk, size)
+
     def _load(self, runs: Sequence[_PointRun], append: bool) -> tuple[dict[int, Rows], dict[int, Rows]]:
         """Rows that stand and readings of each run's window; new readings are appended to their days first."""
-        ids = [run.point.id for run in runs]
-        from_days, to_days = [run.from_day for run in runs], [run.to_day for run in runs]
         chunks: dict[int, list[Chunk]] = defaultdict(list)
-        if append:
-            # A whole run's first window needn't hold the days of the new readings.
-            arrived = [(run, run.touched) for run in runs if run.touched is not None]
-            days = {run.point.id: [self._calendar.day(us) for us in touched] for run, touched in arrived}
-            wide_from = [
-                min(from_day, *days.get(id_, [from_day]))
-                for id_, from_day in zip(ids, from_days, strict=True)
-            ]
-            wide_to = [
-                max(to_day, *days.get(id_, [to_day])) for id_, to_day in zip(ids, to_days, strict=True)
-            ]
-        else:
-            wide_from, wide_to = from_days, to_days
-        for chunk in self._books.chunks(ids, wide_from, wide_to):
+        for chunk in self._books.chunks(
+            *_columns_of([self._wanted(run, append) for run in runs if not run.tail])
+        ):
             chunks[chunk.channel_id].append(chunk)
         if append:
             self._append(runs, chunks)
         readings = {}
         for run in runs:
-            whole = _unpack(chunks[run.point.id], run.work.arrived if append else None)
+            known = (
+                run.tail.readings.tobytes()
+                if run.tail
+                else b"".join(c.readings for c in chunks[run.point.id])
+            )
+            whole = _unpack(known, run.work.arrived if append else None)
             end_us = self._calendar.day_start(run.to_day + 1)
             start_us = self._calendar.day_start(run.from_day)
             inside = (whole["at"] >= start_us) & (whole["at"] < end_us)
             readings[run.point.id] = whole if inside.all() else whole[inside]
-        rows = self._books.consumption(ids, from_days, to_days)
+        ids = [run.point.id for run in runs]
+        rows = self._books.consumption(ids, [run.from_day for run in runs], [run.to_day for run in runs])
         return _by_id(rows, "channel_id", ids), readings
+
+    def _wanted(self, run: _PointRun, append: bool) -> tuple[int, int, int]:
+        """Point and days, first to last, whose readings are wanted: the window's, and those to be appended to."""
+        days = [run.from_day, run.to_day]
+        if append and run.touched is not None:
+            days += [self._calendar.day(us) for us in run.touched]
+        return run.point.id, min(days), max(days)
 
     def _append(self, runs: Sequence[_PointRun], chunks: dict[int, list[Chunk]]) -> None:
         """Append the new readings to their channel-days and count duplicates and conflicts."""
@@ -345,17 +426,21 @@ class GroupRun:
             for day in sorted(set(days.tolist())):
                 new = arrived[days == day]
                 old = [chunk for chunk in chunks[point.id] if chunk.day == day]
-                number, room = (old[-1].chunk, CHUNK_READINGS - old[-1].size) if old else (0, CHUNK_READINGS)
-                if room <= 0:
-                    number += 1
+                number, size = (old[-1].chunk, old[-1].size) if old else (0, 0)
+                if run.tail is not None and run.tail.day == day:
+                    number, size = run.tail.chunk, run.tail.size
+                if size >= CHUNK_READINGS:
+                    number, size = number + 1, 0
                 for start in range(0, len(new), PIECE_READINGS_MAX):
                     piece = new[start : start + PIECE_READINGS_MAX]
+                    if start:
+                        number, size = number + 1, 0
                     appended.append(Chunk(point.id, day, number, len(piece), piece.tobytes()))
                     owners.append(run.enterprise.id)
-                    number += 1
+                    size += len(piece)
+                run.open_chunk = day, number, size
                 if not run.work.whole:
-                    before = _unpack(old, None)
-                    self._count(point, before, new, tallies)
+                    self._count(point, _unpack(b"".join(chunk.readings for chunk in old), None), new, tallies)
         self._books.append_readings(appended, owners)
         self._books.add_tallies({key: (pair[0], pair[1]) for key, pair in tallies.items() if pair != [0, 0]})
 
@@ -571,7 +656,7 @@ class GroupRun:
         self._result.superseded += sum(int(changes.superseded.sum()) for changes in all_changes)
 
     def _factor_id(self, factor: SourceFactor) -> int:
-        known = self._factor_ids.get(id(factor))
+        known = self._memory.factor_ids.get(id(factor))
         if known is not None and known[0] is factor:
             return known[1]
         content = json.dumps(
@@ -586,14 +671,13 @@ class GroupRun:
             factor.mg_per_unit.denominator,
             factor.description,
         )
-        self._factor_ids[id(factor)] = (factor, factor_id)
+        self._memory.factor_ids[id(factor)] = (factor, factor_id)
         return factor_id
 
 
-def _unpack(chunks: Sequence[Chunk], arrived: Rows | None) -> Rows:
-    """READING_DTYPE of chunks and what arrived after; joined as bytes, which is quicker than as records."""
-    data = b"".join(chunk.readings for chunk in chunks)
-    return np.frombuffer(data if arrived is None else data + arrived.tobytes(), READING_DTYPE)
+def _unpack(packed: bytes, arrived: Rows | None) -> Rows:
+    """READING_DTYPE of packed readings and what arrived after; joined as bytes, which is quicker than as records."""
+    return np.frombuffer(packed if arrived is None else packed + arrived.tobytes(), READING_DTYPE)
 
 
 def _trait(stretch: SourceStretch) -> Trait:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
-from accounting.engine import Cause, EnterpriseWork, FactorIds, GroupRun, PointWork, TickResult, groups
+from accounting.engine import Cause, EnterpriseWork, GroupRun, Memory, PointWork, TickResult, groups
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
@@ -71,7 +71,7 @@ class Accountant:
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
         connection.commit()
-        self._factor_ids: FactorIds = {}  # valid while every transaction of this object is committed
+        self._memory = Memory()
         self._index_points()
 
     def _index_points(self) -> None:
@@ -85,6 +85,13 @@ class Accountant:
 
     def tick(self) -> TickResult | None:
         """Do what is there to do, in one transaction; None where there is nothing."""
+        try:
+            return self._tick()
+        except BaseException:
+            self._memory = Memory()  # what it holds may not have been committed
+            raise
+
+    def _tick(self) -> TickResult | None:
         with self._connection.transaction():
             # The batches, the registry and the rows below are read as of one moment.
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -159,8 +166,8 @@ class Accountant:
             after = books.source_totals()
             books.move_cursor(moved)
             if not keep:
-                self._factor_ids = {}
                 raise psycopg.Rollback(transaction)
+        self._memory = Memory()
         changed = {key: (before.get(key, 0), after.get(key, 0)) for key in sorted({*before, *after})}
         return Restated(
             result.entries,
@@ -171,7 +178,7 @@ class Accountant:
     def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
         for group in groups(work.values()):
-            GroupRun(books, self._library, self._rules, self._calendar, run_id, result, self._factor_ids).do(
+            GroupRun(books, self._library, self._rules, self._calendar, run_id, result, self._memory).do(
                 group
             )
         books.end_run(moved)

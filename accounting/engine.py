@@ -39,6 +39,7 @@ CHUNK_READINGS = 256  # of a channel-day; a full chunk isn't rewritten when the 
 PIECE_READINGS_MAX = 4096  # appended to one chunk at once
 AROUND_DAYS = 2  # beyond new readings, to begin with: look-ahead, and a day to meet the earlier run at
 WINDOW_DAYS = 32  # of a long recomputation, to begin with; widened while the readings are few
+SOURCE_DAYS_MAX = 4_000  # recomputed together, each of about 10 KB with what it is made of
 WINDOW_READINGS = 200_000  # what a window should not grow much beyond
 TAIL_READINGS_MAX = 4_000  # of a point kept in memory; a longer tail is read from the books
 TAILS_MAX = 200_000  # points
@@ -565,8 +566,16 @@ class GroupRun:
                 for first_day, end_day in _stretches(days):
                     for start in range(first_day, end_day, 366):
                         jobs.append((work.enterprise, source, start, min(start + 366, end_day), cause))
-        for start in range(0, len(jobs), 64):
-            self._source_jobs(jobs[start : start + 64])
+        together: list[tuple[Enterprise, Source, int, int, Cause]] = []
+        days_together = 0
+        for job in jobs:
+            together.append(job)
+            days_together += job[3] - job[2]
+            if days_together >= SOURCE_DAYS_MAX:
+                self._source_jobs(together)
+                together, days_together = [], 0
+        if together:
+            self._source_jobs(together)
 
     def _source_jobs(self, jobs: Sequence[tuple[Enterprise, Source, int, int, Cause]]) -> None:
         wants = sorted(

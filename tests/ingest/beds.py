@@ -202,7 +202,7 @@ class Process:
     environment: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, wait_s: float = 30) -> None:
         environment = {
             **os.environ,
             "CARBONMETER_HOME": str(self.folder),
@@ -218,9 +218,9 @@ class Process:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._answers, 30, "ingest didn't start")
+        wait_for(self.answers, wait_s, "ingest didn't start")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "ingest.log").read_text()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

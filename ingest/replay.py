@@ -2,15 +2,17 @@
 
 A letter that is replayed leaves `rejected`, and what is found in it is received anew. Replaying twice does nothing
 more: a replayed letter is closed, and one whose readings would all be rejected for the same reason again is left as
-it is.
+it is. What a person discarded, or came from a client that may not publish there, is replayed only if it is asked for
+by its id or by that reason: replaying everything must not let it in by the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.clock import Clock
+from domain.errors import RejectReason
 from ingest.batch import Batch, Outcome
 from ingest.delivery import Chunk, Receipt
 from ingest.directory import ClockRules, Directory
@@ -23,6 +25,7 @@ from storage.readings import Delta
 
 LETTERS_MAX = 500  # of one transaction; each may be 1 MiB, so they are also bounded in bytes
 BYTES_MAX = 16 << 20
+DECIDED = (RejectReason.DISCARDED, RejectReason.NOT_AUTHORIZED)  # nothing that a mended fault changes
 
 
 @dataclass(slots=True)
@@ -55,6 +58,8 @@ class _Nobody:
 
 def replay(conn: Connection, wanted: LetterFilter, clock: Clock, rules: ClockRules, by_whom: str) -> Replayed:
     """Replay all open letters that are wanted, a bounded transaction at a time. `conn` is in autocommit."""
+    if wanted.ids is None and wanted.reason is None:
+        wanted = replace(wanted, but_reasons=DECIDED)
     directory = Directory(registry.load(conn))
     ids = GatewayIds()
     result = Replayed()

@@ -60,6 +60,7 @@ class LetterFilter:
     reason: str | None = None
     gateway: str | None = None
     from_us: int | None = None  # received at or after
+    but_reasons: tuple[str, ...] = ()  # none of these
     with_replayed: bool = False
 
 
@@ -143,6 +144,9 @@ def _conditions(wanted: LetterFilter) -> tuple[str, list[object]]:
     if wanted.reason is not None:
         conditions.append("reason = %s")
         values.append(wanted.reason)
+    if wanted.but_reasons:
+        conditions.append("reason <> ALL(%s)")
+        values.append(list(wanted.but_reasons))
     if wanted.gateway is not None:
         uscc, slash, gateway = wanted.gateway.rpartition("/")
         conditions.append("gateway = %s")

@@ -76,10 +76,8 @@ def _output(command: list[str | Path]) -> str:
 
 
 def server_version(binaries: Path) -> str:
-    output = subprocess.run(
-        [binaries / "postgres", "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    return output.split(")")[-1].split()[0]
+    """`18.6`: the third word of "postgres (PostgreSQL) 18.6 …"."""
+    return _output([binaries / "postgres", "--version"]).split()[2]
 
 
 @cache
@@ -89,12 +87,8 @@ def mosquitto_program() -> str | None:
 
 @cache
 def mosquitto_version() -> str | None:
-    if mosquitto_program() is None:
-        return None
-    output = subprocess.run(
-        [mosquitto_program() or "", "-h"], capture_output=True, text=True, check=False
-    ).stdout
-    return output.split()[2] if output.startswith("mosquitto version") else "unknown"
+    program = mosquitto_program()
+    return _output([program, "-h"]).split()[2] if program else None
 
 
 @cache

@@ -1,0 +1,356 @@
+"""A whole server under gateways that never stop, and the moments at which it is struck.
+
+A process is first frozen (SIGSTOP); then there is time to look whether the moment is the right one: a batch
+committed and not acknowledged, a transaction open. If it is, the blow falls; if not, the process goes on and the next
+moment is tried. So each blow hits what it is meant for, on fast machines and on slow ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from carbonmeter.client import Client
+from domain.errors import CarbonmeterError, Unavailable
+from storage import registry
+from storage.database import Connection, connect
+from tests.faults.senders import MqttSender, Sender
+from tests.faults.works import document
+from tests.servers import CarbonmeterServer, wait_for
+
+RECOVERY_S = 30.0
+PATIENCE_S = 60.0  # how long the right moment is looked for
+STEPS = 60  # that each gateway is given at a time
+
+# a transaction that has rows in the table, whatever its session does just now
+_OPEN = """
+    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE relation = %s::regclass AND mode = 'RowExclusiveLock' AND application_name = %s
+"""
+# sessions that work for themselves, not waiting for the word of their client
+_AT_WORK = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = %s AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'
+"""
+
+
+@dataclass
+class Stage:
+    """The server, its database and its gateways.
+
+    restart_database  stops the database at once, without a checkpoint; returns once its processes are gone, and a
+                      function that waits until it is back
+    """
+
+    server: CarbonmeterServer
+    database_url: str
+    key: str
+    seed: int
+    senders: Sequence[Sender]
+    restart_database: Callable[[], Callable[[], None]]
+    story: list[str] = field(default_factory=list)
+    hits: dict[str, int] = field(default_factory=dict)
+    _conn: Connection | None = None
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self._began = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        self.story.append(f"{time.monotonic() - self._began:6.2f} s  {text}")
+
+    @property
+    def client(self) -> Client:
+        return Client(self.server.http_url, self.key)
+
+    # The database, as an onlooker sees it
+
+    def ask(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first value of a query, however often the database goes away meanwhile."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                if self._conn is None:
+                    self._conn = connect(self.database_url, "onlooker", autocommit=True)
+                row = self._conn.execute(query.encode(), parameters).fetchone()
+            except (psycopg.OperationalError, Unavailable):
+                self.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                assert row is not None
+                return row[0]
+
+    def close(self) -> None:
+        if self._conn is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._conn.close()
+            self._conn = None
+
+    # Traffic
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(sender.acknowledged for sender in self.senders)
+
+    @property
+    def pending(self) -> int:
+        return sum(sender.pending for sender in self.senders)
+
+    @property
+    def backlog(self) -> int:
+        return sum(sender.backlog for sender in self.senders)
+
+    def feed(self, steps: int = STEPS) -> None:
+        """Give each gateway that has little left further readings."""
+        for sender in self.senders:
+            if sender.backlog < 2 * steps:
+                sender.offer(sender.plan.next_messages(steps))
+
+    # Processes
+
+    def pid(self, service: str) -> int:
+        """Process id of a service, once it runs."""
+
+        def running() -> int | None:
+            for pid in self.server.children():
+                with contextlib.suppress(OSError):
+                    if (
+                        Path(f"/proc/{pid}/cmdline")
+                        .read_bytes()
+                        .rstrip(b"\0")
+                        .endswith(b"\0" + service.encode())
+                    ):
+                        return pid
+            return None
+
+        pid: int = wait_for(running, PATIENCE_S, f"{service} doesn't run: {self.server.text[-3000:]}")
+        return pid
+
+    @contextlib.contextmanager
+    def frozen(self, pid: int) -> Iterator[None]:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: all(state in "TtZX" for state in _states(pid)), PATIENCE_S)
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def _strike(
+        self,
+        what: str,
+        service: str,
+        application: str,
+        is_ripe: Callable[[], bool],
+        is_hit: Callable[[], bool],
+    ) -> Iterator[int]:
+        """Freeze the service at moments that look ripe until one is right; then yields its pid, frozen, once."""
+        tries = 0
+        deadline = time.monotonic() + PATIENCE_S
+        for sender in self.senders:
+            sender.begin()
+        while time.monotonic() < deadline:
+            self.feed()
+            pid = self.pid(service)
+            if not is_ripe():
+                continue
+            with self.frozen(pid):
+                tries += 1
+                # What it had asked of the database comes to its end, as it would without its client.
+                wait_for(lambda: self.ask(_AT_WORK, [application]) == 0, PATIENCE_S)
+                if is_hit():
+                    self.hits[what] = self.hits.get(what, 0) + 1
+                    self.tell(f"{what}, at try {tries}, {self.backlog} messages open")
+                    yield pid
+                    return
+        raise AssertionError(f"no moment in {PATIENCE_S} s for: {what}; {tries} tries")
+
+    # Blows
+
+    def kill_ingest_before_it_acknowledges(self) -> None:
+        """SIGKILL while a batch is committed and its acknowledgements aren't sent."""
+        last = [self.ask("SELECT coalesce(max(commit_no), 0) FROM batches")]
+
+        def is_ripe() -> bool:
+            now = self.ask("SELECT coalesce(max(commit_no), 0) FROM batches")
+            last[0], was = now, last[0]
+            return bool(now > was)
+
+        for pid in self._strike(
+            "ingest killed between commit and acknowledgement",
+            "ingest",
+            "carbonmeter ingest",
+            is_ripe,
+            self._is_unacknowledged,
+        ):
+            os.kill(pid, signal.SIGKILL)
+
+    def _is_unacknowledged(self) -> bool:
+        """Whether the log has readings whose messages were sent but once and aren't acknowledged."""
+        raw = [sender for sender in self.senders if isinstance(sender, MqttSender)]
+        looks = [sender.quiet for sender in raw]
+        # two looks that found nothing: the second began after the freeze
+        wait_for(
+            lambda: all(sender.quiet > look + 1 for sender, look in zip(raw, looks, strict=True)), PATIENCE_S
+        )
+        markers = [marker for sender in raw for marker in sender.open_markers()]
+        return self._logged(markers) > 0
+
+    def _logged(self, markers: Sequence[tuple[str, int]]) -> int:
+        """How many of these readings, (meter, stamp [µs]), are in the log."""
+        return int(
+            self.ask(
+                """
+                SELECT count(DISTINCT marker) FROM unnest(%s::text[], %s::bigint[]) AS marker (meter, at)
+                JOIN points USING (meter) JOIN readings ON channel_id = points.id
+                 AND measured_at = to_timestamp(0) + at * interval '1 microsecond'
+                """,
+                [[meter for meter, _ in markers], [at for _, at in markers]],
+            )
+        )
+
+    def kill_accounting_mid_transaction(self) -> None:
+        """SIGKILL while it has written into the books and hasn't committed."""
+        application = "carbonmeter accounting"
+
+        def is_open() -> bool:
+            return bool(self.ask(_OPEN, ["channel_days", application]))
+
+        for pid in self._strike(
+            "accounting killed in a transaction", "accounting", application, is_open, is_open
+        ):
+            os.kill(pid, signal.SIGKILL)
+
+    def restart_database_mid_batch(self) -> None:
+        """The database goes down without a word while a batch is half written, and comes back."""
+        application = "carbonmeter ingest"
+
+        def is_open() -> bool:
+            return bool(self.ask(_OPEN, ["readings", application]))
+
+        for _ in self._strike("database stopped within a batch", "ingest", application, is_open, is_open):
+            self.close()
+            is_back = self.restart_database()
+        is_back()
+        self.tell("the database is back")
+
+    def kill_api(self) -> None:
+        os.kill(self.pid("api"), signal.SIGKILL)
+        self.tell("API killed")
+
+    def cut_lines(self) -> None:
+        """Every connection of the gateways, with messages on their way."""
+        before = self.acknowledged
+        self.feed()
+        wait_for(lambda: self.acknowledged > before, PATIENCE_S)
+        for sender in self.senders:
+            sender.cut()
+        self.tell(f"connections cut, {self.backlog} messages open")
+
+    # Recovery
+
+    def recovers(self, seconds: float = RECOVERY_S) -> None:
+        """From now: each gateway's next readings are stored and acknowledged, the ledger follows, the API is ready."""
+        began = time.monotonic()
+        deadline = began + seconds
+        newest = []
+        for sender in self.senders:
+            messages = sender.plan.next_messages(STEPS)
+            newest += [max(message.marker for message in messages if message.marker is not None)]
+            sender.offer(messages)
+        before = [sender.acknowledged + sender.pending for sender in self.senders]
+
+        def wait(condition: Callable[[], bool], what: str) -> None:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{what}: not within {seconds} s\n{self.report()}"
+            wait_for(condition, left, f"{what}: not within {seconds} s\n{self.report()}")
+
+        wait(
+            lambda: all(
+                sender.acknowledged >= mark for sender, mark in zip(self.senders, before, strict=True)
+            ),
+            "gateways are acknowledged again",
+        )
+        wait(lambda: self._logged(newest) == len(newest), "each gateway's newest readings are stored")
+        commit_no = self.ask("SELECT coalesce(max(commit_no), 0) FROM batches")
+        wait(lambda: bool(self.ask("SELECT min(commit_no) FROM cursors") >= commit_no), "the ledger follows")
+        wait(self._is_ready, "the server says that it is ready")
+        self.tell(f"recovered within {time.monotonic() - began:.1f} s")
+
+    def _is_ready(self) -> bool:
+        try:
+            self.client.get("/v1/health/ready")
+        except CarbonmeterError:
+            return False
+        return True
+
+    def drain(self) -> None:
+        """All is acknowledged and accounted."""
+        wait_for(lambda: self.pending == 0, 120, "not everything is acknowledged")
+        last = self.ask("SELECT max(commit_no) FROM batches")
+        wait_for(lambda: self.ask("SELECT min(commit_no) FROM cursors") >= last, 120, "the ledger is behind")
+
+    def report(self) -> str:
+        waiting = {sender.plan.gateway: sender.backlog for sender in self.senders}
+        return "\n".join([*self.story, f"open: {waiting}", self.server.text[-4000:]])
+
+
+def _states(pid: int) -> list[str]:
+    """States of a process's threads; Z where it is gone."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            found.append(task.read_text().rpartition(")")[2].split()[0])
+    return found or ["Z"]
+
+
+class Watch:
+    """Asks the API for every account, all the while: each must balance whenever it answers."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._stop = threading.Event()
+        self.looks = 0
+        self.faults: list[str] = []
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.1):
+            for sender in self._stage.senders:
+                try:
+                    account = account_of(self._stage.client, sender)
+                except CarbonmeterError:
+                    continue  # the API or its database is away, or the gateway hasn't sent
+                self.looks += 1
+                if account["received"] != account["stored"] + account["held"] + account["rejected"]:
+                    self.faults.append(f"{sender.plan.gateway}: {account}")
+
+
+def account_of(client: Client, sender: Sender) -> dict[str, Any]:
+    return client.get(f"/v1/gateways/{sender.plan.uscc}/{sender.plan.gateway}/account")
+
+
+def register(database_url: str, plans: list[Any]) -> None:
+    """Import the gateways' registry."""
+    with connect(database_url, "test") as conn, conn.transaction():
+        registry.import_document(conn, document(plans), "test")

@@ -106,7 +106,7 @@ def first_continuing(
     count: Int,
     rank: Int,
 ) -> Int:
-    """First place from `start` on in breaks that continues (count, rank), or the first with at > horizon."""
+    """First place from `start` on in breaks that continues (count, rank); or one with at > horizon, none before it."""
     total = breaks.size
     p = start
     level = 0

@@ -212,6 +212,8 @@ def repeats(draw: st.DrawFn, at: int, value: Fraction, resolution: Fraction) -> 
 
 
 def _sent(draw: st.DrawFn, at: int, value: Fraction) -> Sent:
+    if abs(decimal_parts(value)[0]) >= 2**63:  # more digits than the wire takes
+        value = Fraction(int(value))
     return Sent(
         at,
         value,

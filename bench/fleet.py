@@ -20,6 +20,7 @@ from domain.interval import format_time
 STEP_US = 60_000_000
 STEPS_MAX = 90 * 1440  # what the stamps have room for: they begin that long ago
 COUNTS_A_STEP = 37  # of 0.01 kWh
+MODULUS_COUNTS = 10**9
 _FIRST_COUNT = 100_000_000  # 1,000,000.00 kWh on the dial, so that every value is as long
 _VALUE_DIGITS, _STAMP_DIGITS = 9, 13
 _SYMBOLS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -90,7 +91,7 @@ class Fleet:
                             "unit": "kWh",
                             "multiplier": "1",
                             "resolution": "0.01",
-                            "modulus": "10000000",
+                            "modulus": str(MODULUS_COUNTS // 100),
                             "max_rate": "1000",
                             "max_gap": "PT2H",
                             "valid_from": format_time(self.start_us),

@@ -65,7 +65,11 @@ _SOURCES = _digest_of_sources()
 def kernel(function: F) -> F:
     """Compile on the first call (or load from the cache); releases the interpreter's lock while it runs."""
     # error_model numpy: no divisor here can be zero, and the checks cost a tenth of the time
-    compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    if hasattr(compiled, "_cache"):  # it is plain Python under NUMBA_DISABLE_JIT
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if hasattr(compiled, "enable_caching"):  # it is plain Python under NUMBA_DISABLE_JIT
+        try:
+            compiled.enable_caching()
+        except RuntimeError:  # no folder that this user may write to: compiled at every start, then
+            return cast(F, compiled)
         compiled._cache._cache_file._source_stamp = _SOURCES
     return cast(F, compiled)

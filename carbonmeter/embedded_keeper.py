@@ -27,6 +27,7 @@ _POLL_S = 0.1
 _RETRY_S = 30.0  # how long the processes of a server that died may linger
 _LOG_BYTES_MAX = 10 << 20
 
+
 def _clear_stale_lock(server: PostgresServer) -> None:
     """Remove the lock file of a server that is gone, where its process id now belongs to somebody else.
 

@@ -21,12 +21,13 @@ import numpy.typing as npt
 import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
-from accounting.engine import Cause, EnterpriseWork, GroupRun, Memory, PointWork, TickResult, groups
+from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
 from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
 from accounting.settings import AccountingSettings
+from accounting.work import Cause, EnterpriseWork, Memory, PointWork, TickResult, groups
 from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
 from storage import registry as registry_storage
@@ -178,9 +179,7 @@ class Accountant:
     def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
         for group in groups(work.values()):
-            GroupRun(books, self._library, self._rules, self._calendar, run_id, result, self._memory).do(
-                group
-            )
+            recompute(group, books, self._library, self._rules, self._calendar, run_id, result, self._memory)
         books.end_run(moved)
 
     # -- what there is to do --------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from accounting.channel import READING_DTYPE, Rules
-from accounting.engine import Cause
 from accounting.factors.load import load as load_library
 from accounting.run import Accountant
+from accounting.work import Cause
 from bench.bed import Bed, scalar
 from bench.fleet import MODULUS_COUNTS, Fleet
 from bench.process import cpu_s, forget_peak, memory_mb

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accounting.channel import READING_DTYPE
-from accounting.engine import Cause
 from accounting.factors import load as factors
 from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
+from accounting.work import Cause
 from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even

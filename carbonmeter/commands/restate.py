@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import getpass
 
-from accounting.engine import Cause
 from accounting.factors.load import load as load_factors
 from accounting.run import Accountant, rules_of
+from accounting.work import Cause
 from carbonmeter.commands import Context, Subparsers, print_json, print_table
 from domain.errors import Refused
 from domain.reading import decimal_text

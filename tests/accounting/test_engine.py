@@ -137,7 +137,7 @@ def test_a_sum_over_meters_needs_all_of_its_valid_parts(bed: Bed) -> None:
 
 
 def test_restating_changes_nothing_where_nothing_is_to_change(bed: Bed) -> None:
-    from accounting.engine import Cause
+    from accounting.work import Cause
 
     bed.register(one_register())
     bed.store(quarter_hours([100 + i for i in range(200)]))

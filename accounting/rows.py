@@ -1,0 +1,39 @@
+"""Rows of the books by what they belong to, and the superseded entries among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from accounting.entries import Changes
+from accounting.work import Rows
+
+
+def stretches(days: Rows) -> list[tuple[int, int]]:
+    """Runs of consecutive days as half-open ranges."""
+    if not len(days):
+        return []
+    cuts = np.flatnonzero(np.diff(days) > 1)
+    firsts = days[np.concatenate([[0], cuts + 1])]
+    lasts = days[np.concatenate([cuts, [len(days) - 1]])]
+    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
+
+
+def by_id(rows: Rows, key: str, ids: Iterable[int]) -> dict[int, Rows]:
+    """Rows, ordered by their key, by it."""
+    result = {}
+    for id_ in ids:
+        low, high = np.searchsorted(rows[key], id_), np.searchsorted(rows[key], id_, side="right")
+        result[id_] = rows[low:high]
+    return result
+
+
+def columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
+    return [want[0] for want in wants], [want[1] for want in wants], [want[2] for want in wants]
+
+
+def superseded(changes: Sequence[Changes]) -> tuple[Rows, Rows]:
+    """Place of the row and number of the interval of every superseded entry, over the rows of all changes in turn."""
+    places, indexes = np.nonzero(np.concatenate([change.superseded for change in changes]))
+    return places, indexes

@@ -1,0 +1,210 @@
+"""Recomputing the ledger of sources: from the consumption of their points to entries and sums of months."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from accounting.books import Books
+from accounting.entries import Changes, dense_days, ledger_changes
+from accounting.factors.load import FactorLibrary, SourceFactor
+from accounting.points import Touched, touched_days
+from accounting.rows import by_id, columns_of, stretches, superseded
+from accounting.sources import SourceStretch, source_stretches
+from accounting.work import Cause, EnterpriseWork, Memory, Rows, TickResult
+from domain.interval import INTERVALS_PER_DAY, Calendar
+from domain.ledger import ACCOUNT_SERIES, Trait
+from domain.registry import Enterprise, Point, Source
+
+Job = tuple[Enterprise, Source, int, int, Cause]  # the source's days [first, end), and why
+
+SOURCE_DAYS_MAX = 4_000  # recomputed together, each of about 10 KB with what it is made of
+
+
+class SourcesRun:
+    """The sources of a group of enterprises within one run."""
+
+    def __init__(
+        self,
+        books: Books,
+        library: FactorLibrary,
+        calendar: Calendar,
+        run_id: int,
+        result: TickResult,
+        memory: Memory,
+    ) -> None:
+        self._books = books
+        self._library = library
+        self._calendar = calendar
+        self._run_id = run_id
+        self._result = result
+        self._memory = memory
+
+    def recompute(self, group: Sequence[EnterpriseWork], touched: Touched) -> None:
+        """Recompute the sources over changed points and those that changed themselves."""
+        jobs: list[Job] = []
+        whole_sources = [(work, *whole) for work in group for whole in work.whole_sources.values()]
+        bounds = self._books.source_bounds([source.id for _, source, _ in whole_sources])
+        point_bounds = self._books.day_bounds(
+            sorted(
+                {
+                    point.id
+                    for work, source, _ in whole_sources
+                    for point in _points_of(work.enterprise, source)
+                }
+            )
+        )
+        whole_by_id = {source.id: cause for _, source, cause in whole_sources}
+        for work in group:
+            for source in work.enterprise.sources.values():
+                points = _points_of(work.enterprise, source)
+                days, cause = touched_days(points, touched)
+                if source.id in whole_by_id:
+                    cause = whole_by_id[source.id]
+                    spans = [bounds[source.id]] if source.id in bounds else []
+                    spans += [point_bounds[point.id] for point in points if point.id in point_bounds]
+                    if spans:
+                        days = np.arange(min(first for first, _ in spans), max(last for _, last in spans) + 1)
+                if cause is None:
+                    continue
+                for first_day, end_day in stretches(days):
+                    for start in range(first_day, end_day, 366):
+                        jobs.append((work.enterprise, source, start, min(start + 366, end_day), cause))
+        together: list[Job] = []
+        days_together = 0
+        for job in jobs:
+            together.append(job)
+            days_together += job[3] - job[2]
+            if days_together >= SOURCE_DAYS_MAX:
+                self._source_jobs(together)
+                together, days_together = [], 0
+        if together:
+            self._source_jobs(together)
+
+    def _source_jobs(self, jobs: Sequence[Job]) -> None:
+        wants = sorted(
+            {
+                (point.id, first_day, end_day - 1)
+                for enterprise, source, first_day, end_day, _ in jobs
+                for point in _points_of(enterprise, source)
+            }
+        )
+        consumption = self._books.consumption(*columns_of(wants))
+        standing = self._books.ledger(*columns_of([(job[1].id, job[2], job[3] - 1) for job in jobs]))
+        by_point = by_id(consumption, "channel_id", [want[0] for want in wants])
+        by_source = by_id(standing, "source_id", [job[1].id for job in jobs])
+        causes = sorted({job[4] for job in jobs}, key=repr)
+        cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
+        written: list[tuple[Enterprise, Trait, Changes]] = []
+        for enterprise, source, first_day, end_day, cause in jobs:
+            dense = {
+                point.id: dense_days(by_point[point.id], first_day, end_day)
+                for point in _points_of(enterprise, source)
+            }
+            for stretch in source_stretches(
+                enterprise, source, first_day, end_day, dense, self._library, self._calendar
+            ):
+                days = len(stretch.mg)
+                standing_here = _days(
+                    by_source[source.id], stretch.series, stretch.first_day, stretch.first_day + days
+                )
+                if stretch.factor is None and not len(standing_here):
+                    continue
+                factor_id = 0 if stretch.factor is None else self._factor_id(stretch.factor)
+                changes = ledger_changes(
+                    source.id,
+                    stretch.series,
+                    stretch.exponent,
+                    standing_here,
+                    stretch.first_day,
+                    stretch.consumption,
+                    stretch.mg,
+                    stretch.states,
+                    np.full(days, factor_id),
+                    np.full((days, INTERVALS_PER_DAY), cause_ids[cause]),
+                    self._run_id,
+                )
+                if len(changes.rows):
+                    written.append((enterprise, _trait(stretch), changes))
+        self._write_ledger(written)
+
+    def _write_ledger(self, written: Sequence[tuple[Enterprise, Trait, Changes]]) -> None:
+        if not written:
+            return
+        all_changes = [changes for _, _, changes in written]
+        rows = np.concatenate([changes.rows for changes in all_changes])
+        places, indexes = superseded(all_changes)
+        self._books.keep_ledger(
+            self._run_id,
+            rows["source_id"][places].tolist(),
+            rows["day"][places].tolist(),
+            rows["series"][places].tolist(),
+            indexes.tolist(),
+        )
+        alike: dict[Trait, list[tuple[Rows, int]]] = defaultdict(list)
+        for enterprise, trait, changes in written:
+            alike[trait].append((changes.rows, enterprise.id))
+        self._books.replace_ledger(
+            [
+                (
+                    trait,
+                    np.concatenate([part for part, _ in parts]),
+                    np.concatenate([np.full(len(part), id_) for part, id_ in parts]),
+                )
+                for trait, parts in alike.items()
+            ]
+        )
+        months = sorted(
+            {
+                (
+                    int(source_id),
+                    self._calendar.month_start(int(day)),
+                    self._calendar.month_start(int(day), 1),
+                )
+                for source_id, day in zip(rows["source_id"], rows["day"], strict=True)
+            }
+        )
+        self._books.sum_months(*columns_of(months))
+        self._result.entries += sum(int(changes.changed.sum()) for changes in all_changes)
+        self._result.superseded += sum(int(changes.superseded.sum()) for changes in all_changes)
+
+    def _factor_id(self, factor: SourceFactor) -> int:
+        known = self._memory.factor_ids.get(id(factor))
+        if known is not None and known[0] is factor:
+            return known[1]
+        content = json.dumps(
+            [str(factor.mg_per_unit), factor.gas, factor.scope, factor.boundaries, factor.description],
+            ensure_ascii=False,
+            sort_keys=True,
+        )
+        factor_id = self._books.used_factor(
+            hashlib.sha256(content.encode()).hexdigest(),
+            self._library.set_hash,
+            factor.mg_per_unit.numerator,
+            factor.mg_per_unit.denominator,
+            factor.description,
+        )
+        self._memory.factor_ids[id(factor)] = (factor, factor_id)
+        return factor_id
+
+
+def _trait(stretch: SourceStretch) -> Trait:
+    factor = stretch.factor
+    if factor is None:  # entries that stood until now and have become missing
+        boundaries = ("account", "ets") if stretch.series == ACCOUNT_SERIES else ("ets",)
+        return Trait("CO2", 0, boundaries, stretch.unit)
+    return Trait(factor.gas, factor.scope, factor.boundaries, stretch.unit)
+
+
+def _points_of(enterprise: Enterprise, source: Source) -> list[Point]:
+    names = dict.fromkeys(term.point for dated in source.versions for term in dated.value.terms)
+    return [enterprise.points[name] for name in names]
+
+
+def _days(rows: Rows, series: int, first_day: int, end_day: int) -> Rows:
+    here: Rows = rows[(rows["series"] == series) & (rows["day"] >= first_day) & (rows["day"] < end_day)]
+    return here

@@ -1,0 +1,98 @@
+"""What a run of accounting has to do, and what it keeps in mind between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from accounting.factors.load import SourceFactor
+from domain.registry import Enterprise, Point, Source
+
+Rows = npt.NDArray[Any]
+# The ids of factors by the identity of the object, which is kept so that it can't be another's.
+FactorIds = dict[int, tuple[SourceFactor, int]]
+
+GROUP_POINTS_MAX = 256  # points recomputed together: bounds memory, and spares round trips to the database
+
+
+class Cause(NamedTuple):
+    """Why entries are written: kind is arrival, registry, factors or rules."""
+
+    kind: str
+    batch_id: int | None
+    by_whom: str
+    why: str
+
+
+@dataclass(slots=True)
+class PointWork:
+    """A point to recompute: around its new readings, and whole where the rules of its reading changed."""
+
+    point: Point
+    cause: Cause
+    arrived: Rows | None = None  # READING_DTYPE, in order of arrival
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class Tail:
+    """What a point's next readings are computed from without asking the books, as long as they come in order.
+
+    anchor_us       everything that ends before it is settled, for readings later than `last_us`
+    readings        READING_DTYPE from the anchor on
+    last_us         the latest stamp of all readings
+    day, chunk, size   the chunk of the channel-day that holds it, and how many readings it has
+    """
+
+    anchor_us: int
+    readings: Rows
+    last_us: int
+    day: int
+    chunk: int
+    size: int
+
+
+@dataclass(slots=True)
+class Memory:
+    """What an accountant keeps between runs; valid while each of its transactions has been committed."""
+
+    factor_ids: FactorIds = field(default_factory=dict)
+    tails: dict[int, Tail] = field(default_factory=dict)  # by point
+
+
+@dataclass(slots=True)
+class EnterpriseWork:
+    """What a tick has to do for one enterprise."""
+
+    enterprise: Enterprise
+    points: dict[int, PointWork] = field(default_factory=dict)
+    whole_sources: dict[int, tuple[Source, Cause]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TickResult:
+    """What a tick did."""
+
+    batches: int = 0
+    readings: int = 0
+    entries: int = 0  # ledger entries written
+    superseded: int = 0
+    committed_us: int = 0  # of the last batch taken: what the lag is measured from
+
+
+def groups(works: Iterable[EnterpriseWork]) -> Iterator[list[EnterpriseWork]]:
+    """Enterprises together, as long as their points are few."""
+    group: list[EnterpriseWork] = []
+    points = 0
+    for work in works:
+        size = len(work.points)
+        if group and points + size > GROUP_POINTS_MAX:
+            yield group
+            group, points = [], 0
+        group.append(work)
+        points += size
+    if group:
+        yield group

@@ -94,6 +94,10 @@ class Bed:
                 migrate(conn, self._settings.zone_offset_us)
         return url
 
+    def connect(self, url: str) -> Connection:
+        """A connection in autocommit; it is closed with the bed, at the latest."""
+        return self._stack.enter_context(connect(url, "carbonmeter bench", autocommit=True))
+
     def register(self, url: str, document: dict[str, Any]) -> None:
         with connect(url, "carbonmeter bench") as conn:
             registry.import_document(conn, document, "bench", "bench")
@@ -143,7 +147,7 @@ class Bed:
             "set_tcp_nodelay true\nlog_dest stdout\nlog_type error\nlog_type warning\n"
         )
         process = self.child([program, "-c", str(configuration)])
-        wait_for(lambda: _listens(port) or not process.is_running, "Mosquitto")
+        wait_for(lambda: listens(port) or not process.is_running, "Mosquitto")
         if not process.is_running:
             raise Refused(f"Mosquitto didn't start: {process.tail()}")
         return Broker(port, process)
@@ -187,7 +191,7 @@ def _folder() -> Iterator[str]:
         yield folder
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

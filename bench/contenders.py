@@ -216,7 +216,7 @@ class Bridge(_BesideTheBroker):
             raise MissingError("mq-bridge isn't installed (pip install mq-bridge)")
         super().__init__("mq-bridge", generator, fleet, broker, shape, "bridge")
         url = bed.database(migrated=False)
-        self._conn = connect(url, "carbonmeter bench", autocommit=True)
+        self._conn = bed.connect(url)
         self._conn.execute("CREATE TABLE bridge (at bigint, v double precision)")
         command = [sys.executable, "-m", "bench.bridge", str(broker.port), "bridge/v1/#", _url_for_rust(url)]
         self._child = bed.child(command, piped=True)
@@ -247,9 +247,6 @@ class Bridge(_BesideTheBroker):
             if time.monotonic() - began > _BRIDGE_S:
                 raise Refused(f"mq-bridge stored {stored} of {rows} rows within {_BRIDGE_S:g} s")
             time.sleep(min(0.5, max(0.02, (rows - stored) / max(self._speed, 1.0) / 2)))
-
-    def close(self) -> None:
-        self._conn.close()
 
 
 def _url_for_rust(url: str) -> str:

@@ -82,7 +82,6 @@ class _Bench:
         self._tell = tell
         self._contenders: dict[str, Contender] = {}
         self._missing: dict[str, str] = {}  # contender → why it isn't there
-        self._targets: list[Target] = []
         # What a half is taken of runs too, whether its own row is asked for or not.
         self._measured = [
             name for name in (*SHAPES, *WITH_ACCOUNTING) if name in {*cases, *(AT_HALF.get(c) for c in cases)}
@@ -91,28 +90,24 @@ class _Bench:
     def rows(self) -> list[Row]:
         self._tell("starting services")
         self._prepare()
-        try:
-            results = interleaved(
-                list(self._contenders.values()),
-                self._sizes.rounds,
-                self._sizes.seconds,
-                self._tell,
-                self._sizes.warm_up or None,
-            )
-            results.faults.update(self._missing)
-            rows = []
-            for case in self._cases:
-                if case in AT_HALF:
-                    self._tell(f"{case}: half of what {AT_HALF[case]} took")
-                    rows.append(self._guarded(case, partial(self._at_half, case, results)))
-                elif case == IDLE:
-                    self._tell(f"{case}: {self._sizes.idle} connections")
-                    rows.append(self._guarded(case, self._idle))
-                else:
-                    rows.append(self._speed_row(case, results))
-        finally:
-            for target in self._targets:
-                target.close()
+        results = interleaved(
+            list(self._contenders.values()),
+            self._sizes.rounds,
+            self._sizes.seconds,
+            self._tell,
+            self._sizes.warm_up or None,
+        )
+        results.faults.update(self._missing)
+        rows = []
+        for case in self._cases:
+            if case in AT_HALF:
+                self._tell(f"{case}: half of what {AT_HALF[case]} took")
+                rows.append(self._guarded(case, partial(self._at_half, case, results)))
+            elif case == IDLE:
+                self._tell(f"{case}: {self._sizes.idle} connections")
+                rows.append(self._guarded(case, self._idle))
+            else:
+                rows.append(self._speed_row(case, results))
         return rows
 
     # What is started
@@ -135,7 +130,6 @@ class _Bench:
             )
         for target in targets.values():
             target.wait_until_ready()
-            self._targets.append(target)
         self._plain = targets.get("plain")
         if "copy" in rivals:
             self._contenders["copy"] = Copy(self._bed, self._fleet)

@@ -11,7 +11,6 @@ from bench.generator import Generator
 from bench.load import Load
 from bench.process import cpu_s, forget_peak, memory_mb, wait_for
 from domain.errors import Refused
-from storage.database import connect
 
 _COMMIT_S = 180.0
 _HOST = "127.0.0.1"
@@ -57,6 +56,7 @@ class Target:
         self.fleet = fleet
         self.broker = broker
         self.url = bed.database()
+        self.conn = bed.connect(self.url)
         bed.register(self.url, fleet.document())
         settings: dict[str, Any] = {"MQTT": f"{_HOST}:0"}
         if broker is not None:
@@ -71,7 +71,6 @@ class Target:
         services = {name: ready(self.url, child, name) for name, child in self._children.items()}
         self.pids = {name: service.pid for name, service in services.items()}
         self.port = int(services["ingest"].detail["endpoint"]["port"])
-        self.conn = connect(self.url, "carbonmeter bench", autocommit=True)
         if self.broker is not None:
             self._wait_for_subscription()
 
@@ -169,6 +168,3 @@ class Target:
 
     def _tails(self) -> str:
         return "\n".join(child.tail() for child in self._children.values())
-
-    def close(self) -> None:
-        self.conn.close()

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 from accounting.factors import load as factors
@@ -24,6 +25,7 @@ from carbonmeter.settings import PREFIX, Address, Settings
 from domain.clock import SystemClock
 from domain.errors import Refused, Unavailable
 from domain.interval import Calendar
+from simulators.city import PLANT_USCC
 from simulators.gateway import Link
 from simulators.run import Progress, Simulation
 from simulators.scene import Scene
@@ -152,6 +154,7 @@ def _tell_children(settings: Settings) -> None:
     """Services read their settings from the environment."""
     os.environ[PREFIX + "MQTT"] = str(settings.mqtt)
     os.environ[PREFIX + "HTTP"] = str(settings.http)
+    os.environ.setdefault(PREFIX + "LOG_LEVEL", "warning")  # the demo's own lines are to be seen
 
 
 def prepare(settings: Settings, url: str, scene: Scene, say: Callable[[str], None]) -> str:
@@ -208,7 +211,16 @@ def run(
         say(f"key            {server.key}")
         simulation = server.simulation()
         simulation.start()
-        pushing = threading.Thread(target=_push, args=(simulation, stop, tell, say), name="gateways")
+        failure: list[BaseException] = []
+
+        def push() -> None:
+            try:
+                _push(simulation, server.scene, server.client(), stop, tell, say)
+            except BaseException as error:
+                failure.append(error)
+                stop.set()
+
+        pushing = threading.Thread(target=push, name="gateways")
         pushing.start()
         try:
             while not stop.wait(0.1):
@@ -217,25 +229,71 @@ def run(
             stop.set()
             pushing.join()
             simulation.stop()
+        if failure:
+            raise failure[0]
 
 
 def _push(
-    simulation: Simulation, stop: threading.Event, tell: Callable[[str], None], say: Callable[[str], None]
+    simulation: Simulation,
+    scene: Scene,
+    client: Client,
+    stop: threading.Event,
+    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
+    """What is behind first, then live; `tell` hears each second how it goes, `say` what is done."""
     began = time.monotonic()
     said = 0.0
 
-    def progress(state: Progress) -> None:
+    def each_second(text: Callable[[], str]) -> None:
         nonlocal said
         if time.monotonic() - said >= 1.0:
             said = time.monotonic()
-            tell(f"history: {state}")
+            tell(text())
 
     clock = SystemClock()
-    if not simulation.push(clock.now_us(), stop, progress):
+    if not simulation.push(
+        clock.now_us(), stop, lambda progress: each_second(lambda: f"history: {progress}")
+    ):
         return
     put = sum(gateway.tally.readings for gateway in simulation.gateways)
-    say(
-        f"{put:,} readings pushed and acknowledged in {time.monotonic() - began:.1f} s; live from now on, Ctrl-C stops"
-    )
-    simulation.live(stop, now_us=clock.now_us, every_us=LIVE_EVERY_US)
+    say(f"{put:,} readings pushed and acknowledged in {time.monotonic() - began:.1f} s")
+    total = ""
+    for total in _plant_totals(client, scene, stop):
+        each_second(lambda text=total: f"ledger of the real plant: {text}")  # type: ignore[misc]
+    if not stop.is_set():
+        say(f"ledger of the real plant's year: {total}, complete after {time.monotonic() - began:.1f} s")
+        say("live from now on; Ctrl-C stops, and the same command goes on")
+    told = 0
+
+    def live(progress: Progress) -> None:
+        nonlocal told
+        if progress.put != told:
+            told = progress.put
+            tell(
+                f"live: {progress.put:,} readings since the start, {progress.waiting:,} messages on their way"
+            )
+
+    simulation.live(stop, now_us=clock.now_us, every_us=LIVE_EVERY_US, tell=live)
+
+
+def _plant_totals(client: Client, scene: Scene, stop: threading.Event) -> Iterator[str]:
+    """The real plant's emissions in its year as the ledger grows, until all of it is known."""
+    assert scene.plant is not None
+    calendar = scene.calendar
+    while not stop.wait(0.5):
+        try:
+            answer = client.get(
+                f"/v1/enterprises/{PLANT_USCC}/emissions",
+                from_=calendar.text(scene.plant.start_us),
+                to=calendar.text(scene.plant.end_us),
+                granularity="year",
+                by="total",
+            )
+        except Unavailable:  # the API is being restarted
+            continue
+        items = answer["items"]
+        kg = sum(Decimal(item["co2e_kg"] or 0) for item in items)
+        yield f"{kg:,.6f} kg CO2e"
+        if all(item["coverage"] is not None and Decimal(item["coverage"]) == 1 for item in items):
+            return

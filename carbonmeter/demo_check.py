@@ -45,7 +45,7 @@ from storage.database import Connection, connect
 from storage.ledger import Batch, Books
 from storage.migrate import migrate
 
-PARK_DAYS = 2
+PARK_DAYS = 3
 FAULTS = ("all", "duplicates=0.1", "outages=2", "spikes=0.005", "stuck=0.3")
 ACCOUNTED_S_MAX = 120.0
 _LATE = int(Flag.LATE) << 2  # in an interval's packed state
@@ -58,8 +58,7 @@ class Outcome:
     checks: list[Check] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     readings: int = 0
-    factor: dict[str, Any] = field(default_factory=dict)  # behind the real plant's year, as the API says it
-    plant_kg: str = ""
+    plant: dict[str, Any] = field(default_factory=dict)  # the real plant's year as the API says it
 
     @property
     def holds(self) -> bool:
@@ -215,7 +214,7 @@ def _figures(server: demo.DemoServer, until_us: int, outcome: Outcome) -> Iterat
     client, scene = server.client(), server.scene
     used = demo_truth.Factors(client, scene.calendar)
     yield from demo_truth.plant(client, scene, used)
-    outcome.factor = used.described.get(f"{PLANT_USCC} grid", {})
+    outcome.plant = demo_truth.plant_summary(client, scene, used)
     yield from demo_truth.park(client, scene, used, until_us)
     assert scene.start_us is not None
     assert scene.plant is not None
@@ -278,8 +277,9 @@ class _OtherOrder:
             mine, theirs = _ledger(first), _ledger(second)
         for source in sorted(mine.keys() | theirs.keys()):
             check.compared += len(mine.get(source, ()))
-            if mine.get(source) != theirs.get(source):
-                check.fault(f"{source}: {_first_difference(mine.get(source, {}), theirs.get(source, {}))}")
+            difference = _first_difference(mine.get(source, {}), theirs.get(source, {}))
+            if difference is not None:
+                check.fault(f"{source}: {difference}")
         yield check
 
 
@@ -330,14 +330,13 @@ def _point_ids(known: Registry) -> dict[tuple[str, str], int]:
     }
 
 
-def _ledger(conn: Connection) -> dict[str, dict[tuple[int, int], bytes]]:
-    """Each source's days as they stand, without what tells of arrival: (day, series) -> bytes."""
-    result: dict[str, dict[tuple[int, int], bytes]] = {}
-    kept = [
-        name
-        for name in LEDGER_ROW.names or ()
-        if name not in ("source_id", "factor_id", "run_ids", "cause_ids")
-    ]
+_ARRIVAL = ("source_id", "factor_id", "run_ids", "cause_ids")  # ids and what tells of arrival
+_Days = dict[tuple[int, int], Any]  # (day, series) -> LEDGER_ROW
+
+
+def _ledger(conn: Connection) -> dict[str, _Days]:
+    """Each source's days as they stand; flag late tells of arrival and is taken off."""
+    result: dict[str, _Days] = {}
     books = Books(conn)
     for uscc, enterprise in registry.load(conn).enterprises.items():
         for source in enterprise.sources.values():
@@ -348,17 +347,22 @@ def _ledger(conn: Connection) -> dict[str, dict[tuple[int, int], bytes]]:
             rows = books.ledger([source.id], [first], [last])
             rows["states"] &= ~_LATE
             rows["flags"] &= ~int(Flag.LATE)
-            result[f"{uscc} {source.code}"] = {
-                (int(row["day"]), int(row["series"])): b"".join(row[name].tobytes() for name in kept)
-                for row in rows
-            }
+            result[f"{uscc} {source.code}"] = {(int(row["day"]), int(row["series"])): row for row in rows}
     conn.commit()
     return result
 
 
-def _first_difference(mine: dict[tuple[int, int], bytes], theirs: dict[tuple[int, int], bytes]) -> str:
+def _first_difference(mine: _Days, theirs: _Days) -> str | None:
+    """Where two ledgers of a source differ first; None where they are the same to the bit."""
     for key in sorted(mine.keys() | theirs.keys()):
-        if mine.get(key) != theirs.get(key):
-            which = "only in one" if key not in mine or key not in theirs else "unlike"
-            return f"day {key[0]}, series {key[1]} is {which}"
-    return "equal"
+        where = f"day {key[0]}, series {key[1]}"
+        if key not in mine or key not in theirs:
+            return f"{where} is only in {'the first' if key in mine else 'the second'}"
+        for name in LEDGER_ROW.names or ():
+            one, other = mine[key][name], theirs[key][name]
+            if name not in _ARRIVAL and not np.array_equal(one, other):
+                place = np.flatnonzero(np.atleast_1d(one != other))[0]
+                return (
+                    f"{where}, {name}[{place}]: {np.atleast_1d(one)[place]} and {np.atleast_1d(other)[place]}"
+                )
+    return None

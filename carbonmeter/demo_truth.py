@@ -16,7 +16,8 @@ import numpy as np
 
 from carbonmeter.audit import Check
 from carbonmeter.client import Client
-from domain.interval import INTERVAL_US, Calendar, ceil_interval, to_us
+from domain.interval import INTERVAL_US, Calendar, ceil_interval, floor_interval, to_us
+from domain.reading import decimal_text
 from simulators import truth
 from simulators.city import (
     PARK_ENTERPRISES,
@@ -91,18 +92,34 @@ def plant(client: Client, scene: Scene, factors: Factors) -> Iterator[Check]:
     entries = _entries(client, PLANT_USCC, PLANT_SOURCE, replay.start_us, replay.end_us, calendar)
     _compare(check, PLANT_USCC, PLANT_SOURCE, Amounts(-2, expected), entries, factors, calendar)
     total = sum(mg for mg in entries.values() if mg is not None)
-    year = client.get(
-        f"/v1/enterprises/{PLANT_USCC}/emissions",
-        from_=calendar.text(replay.start_us),
-        to=calendar.text(replay.end_us),
-        granularity="year",
-        by="total",
-    )
-    said = sum(milligrams(item["co2e_kg"]) or 0 for item in year["items"])
+    said = _plant_year(client, scene)
     if said != total:
         check.fault(f"the years sum to {said} mg, the entries to {total} mg")
     yield check
     yield _plant_factor(factors)
+
+
+def _plant_year(client: Client, scene: Scene) -> int:
+    """mg of the plant's year, as the sum of its (local) years."""
+    assert scene.plant is not None
+    year = client.get(
+        f"/v1/enterprises/{PLANT_USCC}/emissions",
+        from_=scene.calendar.text(scene.plant.start_us),
+        to=scene.calendar.text(scene.plant.end_us),
+        granularity="year",
+        by="total",
+    )
+    return sum(milligrams(item["co2e_kg"]) or 0 for item in year["items"])
+
+
+def plant_summary(client: Client, scene: Scene, factors: Factors) -> dict[str, Any]:
+    """For people: energy, emissions, and the factor with its source."""
+    factor = factors.described.get(f"{PLANT_USCC} {PLANT_SOURCE}", {})
+    return {
+        "kwh": f"{Decimal(TOTAL_COUNTS) / 100}",
+        "co2e_kg": decimal_text(_plant_year(client, scene), -6),
+        "factor": factor,
+    }
 
 
 def _plant_energy(client: Client, replay: Plant, calendar: Calendar) -> Check:
@@ -144,29 +161,47 @@ def park(client: Client, scene: Scene, factors: Factors, until_us: int) -> Itera
     check = Check(3, "the simulated park: every entry is what its meters showed × factor")
     for profile in PARK_ENTERPRISES:
         groups = [MeterGroup(city, profile, gateway, faults, made) for gateway in profile.gateways]
-        amounts = _amounts(groups, scene.calendar, scene.start_us, until_us)
+        amounts, doubtful = _amounts(groups, scene.calendar, scene.start_us, until_us)
         for source in profile.sources:
             if not set(source.expression.split()[::2]) <= amounts.keys():
                 continue  # a derived channel: computed by a property formula that the twin doesn't have
             consumption = truth.signed_sum(source.expression, amounts)
+            names = source.expression.split()[::2]
+            settled_us = min((doubtful[name] for name in names if name in doubtful), default=None)
             entries = _entries(
-                client, profile.uscc, source.id, scene.start_us, ceil_interval(until_us), scene.calendar
+                client,
+                profile.uscc,
+                source.id,
+                scene.start_us,
+                settled_us or ceil_interval(until_us),
+                scene.calendar,
             )
+            if settled_us is not None:
+                consumption = consumption.between(scene.start_us, settled_us)
             _compare(check, profile.uscc, source.id, consumption, entries, factors, scene.calendar)
     yield check
 
 
 def _amounts(
     groups: Iterable[MeterGroup], calendar: Calendar, start_us: int, until_us: int
-) -> dict[str, Amounts]:
+) -> tuple[dict[str, Amounts], dict[str, int]]:
+    """Amounts by channel; and, of a channel whose newest readings are lies, from when on it is in doubt.
+
+    A lie is told by what comes after it. Until then the server must judge by what it has, and so the twin can't
+    say what stands from the last good reading on.
+    """
     result: dict[str, Amounts] = {}
+    doubtful: dict[str, int] = {}
     days = range(calendar.day(start_us), calendar.day(until_us) + 1)
     for group in groups:
         for pieces in zip(*(group.series(day) for day in days), strict=True):
             series = _joined(pieces, until_us + group.skew_us)
-            if not series.channel.is_mean:
-                result[series.name] = truth.amounts(series)
-    return result
+            if series.channel.is_mean or not len(series):
+                continue
+            result[series.name] = truth.amounts(series)
+            if not series.stands[-1]:
+                doubtful[series.name] = floor_interval(int(series.at_us[series.stands][-1]))
+    return result, doubtful
 
 
 def _joined(pieces: Iterable[Series], last_us: int) -> Series:
@@ -211,7 +246,9 @@ def _compare(
         first = next(iter(month))
         factor = factors.mg_per_unit(uscc, source, first)
         if factor is None:
-            check.fault(f"{uscc} {source} {calendar.text(first)}: no factor, though the meters show consumption")
+            check.fault(
+                f"{uscc} {source} {calendar.text(first)}: no factor, though the meters show consumption"
+            )
             continue
         expected |= truth.ledger_mg(Amounts(consumption.exponent, month), factor)
     check.compared += len(entries)

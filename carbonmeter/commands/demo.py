@@ -9,7 +9,9 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table, progress
 from carbonmeter.settings import PREFIX, Settings
@@ -86,7 +88,7 @@ def _check(context: Context, stop: threading.Event) -> int:
                 "holds": outcome.holds,
                 "readings": outcome.readings,
                 "seconds": outcome.seconds,
-                "plant": {"factor": outcome.factor},
+                "plant": outcome.plant,
                 "checks": [dataclasses.asdict(check) for check in outcome.checks],
             }
         )
@@ -100,10 +102,20 @@ def _check(context: Context, stop: threading.Event) -> int:
         print(f"\n{check.name}: {check.faults:,} faults")
         for text in check.shown:
             print(f"  {text}")
-    print(f"\n{outcome.readings:,} readings in {sum(outcome.seconds.values()):.1f} s")
+    _print_plant(outcome.plant)
+    print(f"{outcome.readings:,} readings in {sum(outcome.seconds.values()):.1f} s")
     print(
         "the promises hold"
         if outcome.holds
         else f"{len(broken)} of {len(outcome.checks)} checks found faults"
     )
     return 0 if outcome.holds else 1
+
+
+def _print_plant(plant: dict[str, Any]) -> None:
+    """The real plant's year and where its factor comes from."""
+    print(f"\nthe real plant: {Decimal(plant['kwh']):,} kWh, {Decimal(plant['co2e_kg']):,} kg CO2e")
+    for figure in plant["factor"].get("factors") or ():
+        print(
+            f"  {figure['name']} {figure['value']} {figure['unit']}, {figure['reference']} ({figure['origin']})"
+        )

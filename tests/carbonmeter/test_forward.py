@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from carbonmeter.forward import Address, Forwarder, Spool, SpoolFullError
 from domain.errors import Refused, SettingsError
 from tests.carbonmeter.answering_server import CUT, SILENT, AnsweringServer
+from tests.servers import Mosquitto
 
 TOPIC = "carbon/v1/91430304XT0000022B/gw1/readings"
 
@@ -276,47 +276,33 @@ def test_kill_9_of_the_gateway_loses_nothing_it_had_put(tmp_path: Path) -> None:
 
 @pytest.mark.broker
 @pytest.mark.parametrize("protocol", [4, 5])
-def test_a_restarted_mosquitto_gets_everything(tmp_path: Path, protocol: int) -> None:
-    if shutil.which("mosquitto") is None:
-        pytest.skip("Mosquitto is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    configuration = tmp_path / "mosquitto.conf"
-    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
-
-    def broker() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["mosquitto", "-c", str(configuration)], stderr=subprocess.DEVNULL)
-
+def test_a_killed_broker_gets_everything(tmp_path: Path, mosquitto: Mosquitto, protocol: int) -> None:
     heard: set[int] = set()
     spool, ears = Spool(tmp_path / "spool.sqlite"), Spool(tmp_path / "ears.sqlite")
     listener = Forwarder(
         ears,
-        f"mqtt://127.0.0.1:{port}",
+        mosquitto.url,
         client_id="listener",
         backoff_s=(0.01, 0.05),
         subscriptions=["t"],
         on_message=lambda _topic, payload: heard.add(int(payload)),
     )
-    process = broker()
     try:
         options = {"client_id": "gw1", "backoff_s": (0.01, 0.05), "protocol": protocol, "window": 10}
-        with listener, Forwarder(spool, f"mqtt://127.0.0.1:{port}", **options) as sender:  # type: ignore[arg-type]
+        with listener, Forwarder(spool, mosquitto.url, **options) as sender:  # type: ignore[arg-type]
             wait_until(lambda: listener.counts.connections == 1)
             time.sleep(0.2)
             sender.put_many([("t", b"%d" % number) for number in range(3_000)])
             wait_until(lambda: sender.counts.acknowledged > 100)
-            process.kill()
-            process.wait()
+            mosquitto.stop(signal.SIGKILL)
             time.sleep(0.1)
-            process = broker()
+            mosquitto.start()
             assert sender.drain(30)
             if (
                 protocol == 5
             ):  # 3.1.1 can't tell that nobody listens: then a broker drops what it acknowledges
                 wait_until(lambda: len(heard) >= 2_900)
     finally:
-        process.kill()
-        process.wait()
         spool.close()
         ears.close()
 

@@ -307,8 +307,8 @@ def delta_channel(
 
 
 @kernel
-def stable_anchors(stable: Int64s, days: Int64s, anchors: Int64s) -> Int:
-    """Anchors from stamps that nothing later unsettles; gives the tail anchor.
+def stable_anchors(stable: Int64s, last: Int, days: Int64s, anchors: Int64s) -> Int:
+    """Anchors from stamps that nothing later unsettles; gives the tail anchor, for what comes after `last`.
 
     What comes at or after a day's start changes nothing before the last such stamp ahead of it, but the interval
     of that stamp: so the anchor is the last at or before the beginning of that interval.
@@ -322,8 +322,10 @@ def stable_anchors(stable: Int64s, days: Int64s, anchors: Int64s) -> Int:
             q = np.searchsorted(stable[:p], stable[p - 1] // INTERVAL * INTERVAL, side="right")
             if q > 0:
                 anchors[d] = stable[q - 1]
-    if stable.size > 0:
-        q = np.searchsorted(stable, stable[stable.size - 1] // INTERVAL * INTERVAL, side="right")
+    # An opening value may lie ahead of all readings: what comes before it is still to come.
+    size = np.searchsorted(stable, last, side="right")
+    if size > 0:
+        q = np.searchsorted(stable[:size], stable[size - 1] // INTERVAL * INTERVAL, side="right")
         if q > 0:
             return stable[q - 1]
     return NO_ANCHOR
@@ -455,7 +457,8 @@ def run_channels(
                 )
             else:
                 size = rate_channel(readings, order, plans, row, stop, first_us, here, quality, flags, stable)
-            tails[c] = stable_anchors(stable[:size], my_days, my_anchors)
+            last = int64(readings[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
+            tails[c] = stable_anchors(stable[:size], last, my_days, my_anchors)
         # Two loops: as one, LLVM's vector code for AVX-512 took every other sixteen known means for missing.
         for k in range(high - low):
             if quality[k] == OUTSIDE or quality[k] == MISSING:

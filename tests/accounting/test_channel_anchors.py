@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 from accounting.channel import NO_ANCHOR, ChannelIntervals, Rules, channel_intervals
 from domain.interval import DAY_US, INTERVAL_US, ceil_interval
 from domain.registry import Point
-from tests.accounting.channel_cases import CALENDAR, deltas, rates, registers, repeats, stored, window
+from tests.accounting.channel_cases import (
+    CALENDAR,
+    START_US,
+    deltas,
+    point,
+    rates,
+    register,
+    registers,
+    repeats,
+    stored,
+    window,
+)
 from tests.naive import Sent
 
 ANY_KIND = st.one_of(registers(), registers(), rates(), deltas())
@@ -125,3 +137,13 @@ def test_readings_in_order_one_by_one_give_what_all_at_once_give(case: Case, dat
     whole = run(case, sents, first, end)
     assert (whole.amounts == amounts).all()
     assert (whole.states == states).all()
+
+
+def test_a_change_that_is_still_ahead_is_no_anchor() -> None:
+    """The opening value of a meter that takes over tomorrow: today's readings are still to come."""
+    ahead = START_US + 10 * INTERVAL_US
+    old = register(valid_to_us=ahead)
+    new = register(valid_from_us=ahead, opening=Fraction(0))
+    sents = [Sent(START_US + i * INTERVAL_US, Fraction(i)) for i in range(3)]
+    result = run((point([old, new]), sents, DAY_US), sents, START_US, ahead + 4 * INTERVAL_US)
+    assert result.tail_anchor == sents[-1].at

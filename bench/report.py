@@ -90,7 +90,11 @@ def median(turns: Sequence[Turn | None]) -> float:
 def _processor(turns: Sequence[Turn]) -> str:
     names = list(dict.fromkeys(name for turn in turns for name in turn.processor))
     busy = {name: statistics.median(turn.processor.get(name, 0.0) for turn in turns) for name in names}
-    return "cores: " + ", ".join(f"{name} {cores:.2f}" for name, cores in busy.items()) if busy else ""
+    return (
+        "cores: " + ", ".join(f"{name} {cores:.2f}" for name, cores in busy.items() if cores >= 0.005)
+        if busy
+        else ""
+    )
 
 
 def significant(value: float, digits: int = 3) -> float:

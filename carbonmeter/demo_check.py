@@ -216,12 +216,7 @@ def _figures(server: demo.DemoServer, until_us: int, outcome: Outcome) -> Iterat
     yield from demo_truth.plant(client, scene, used)
     outcome.plant = demo_truth.plant_summary(client, scene, used)
     yield from demo_truth.park(client, scene, used, until_us)
-    assert scene.start_us is not None
-    assert scene.plant is not None
-    members = demo_truth.park_members()
-    usccs = [uscc for park in members.values() for uscc in park]
-    first_us = min(scene.start_us, scene.plant.start_us)
-    yield demo_truth.wholes(client, usccs, members, first_us, ceil_interval(until_us), scene.calendar)
+    yield demo_truth.wholes(client, scene, ceil_interval(until_us))
 
 
 class _OtherOrder:

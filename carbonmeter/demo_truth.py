@@ -261,44 +261,48 @@ def _compare(
         check.fault(f"{uscc} {source} {calendar.text(start)}: no item, the meters say {expected[start]} mg")
 
 
-def wholes(
-    client: Client,
-    usccs: Iterable[str],
-    parks: dict[str, list[str]],
-    from_us: int,
-    to_us_: int,
-    calendar: Calendar,
-) -> Check:
-    """Quarter-hours, hours, days and months; sources, scopes and totals; members, parks and the city: no remainder."""
-    check = Check(3, "sums of parts equal wholes, through the API")
-    span = {"from_": calendar.text(from_us), "to": calendar.text(to_us_), "limit": _PAGE}
+def wholes(client: Client, scene: Scene, until_us: int) -> Check:
+    """Quarter-hours, hours, days and months; sources, scopes and totals; members, parks and the city: no remainder.
 
-    def total(path: str, granularity: str, by: str) -> int:
-        items = client.items(f"{path}/emissions", granularity=granularity, by=by, **span)
+    Over the whole time by days, over the park's days also by hours and quarter-hours.
+    """
+    check = Check(3, "sums of parts equal wholes, through the API")
+    assert scene.start_us is not None
+    assert scene.plant is not None
+    spans = {
+        min(scene.start_us, scene.plant.start_us): (("day", "source"), ("day", "scope"), ("month", "gas")),
+        scene.start_us: (("15m", "total"), ("hour", "source")),
+    }
+
+    def total(path: str, from_us: int, granularity: str, by: str) -> int:
+        items = client.items(
+            f"{path}/emissions",
+            from_=scene.calendar.text(from_us),
+            to=scene.calendar.text(until_us),
+            granularity=granularity,
+            by=by,
+            limit=_PAGE,
+        )
         check.compared += 1
         return sum(milligrams(item["co2e_kg"]) or 0 for item in items)
 
-    totals: dict[str, int] = {}
-    for uscc in usccs:
-        path = f"/v1/enterprises/{uscc}"
-        totals[uscc] = total(path, "year", "total")
-        for granularity, by in (
-            ("15m", "total"),
-            ("hour", "source"),
-            ("day", "scope"),
-            ("day", "source"),
-            ("month", "gas"),
-        ):
-            part = total(path, granularity, by)
-            if part != totals[uscc]:
-                check.fault(f"{uscc}: {granularity} by {by} sum to {part} mg, the total is {totals[uscc]} mg")
-    for code, members in parks.items():
-        whole, parts = total(f"/v1/parks/{code}", "month", "scope"), sum(totals[uscc] for uscc in members)
-        if whole != parts:
-            check.fault(f"park {code}: {whole} mg, its members sum to {parts} mg")
-    city, everyone = total("/v1/districts/430300", "day", "total"), sum(totals.values())
-    if city != everyone:
-        check.fault(f"the city: {city} mg, its enterprises sum to {everyone} mg")
+    for from_us, ways in spans.items():
+        totals: dict[str, int] = {}
+        for uscc in (uscc for members in park_members().values() for uscc in members):
+            path = f"/v1/enterprises/{uscc}"
+            totals[uscc] = total(path, from_us, "year", "total")
+            for granularity, by in ways:
+                part = total(path, from_us, granularity, by)
+                if part != totals[uscc]:
+                    check.fault(f"{uscc}: {granularity} by {by}: {part} mg, the total is {totals[uscc]} mg")
+        for code, members in park_members().items():
+            whole = total(f"/v1/parks/{code}", from_us, "month", "scope")
+            parts = sum(totals[uscc] for uscc in members)
+            if whole != parts:
+                check.fault(f"park {code}: {whole} mg, its members sum to {parts} mg")
+        city = total("/v1/districts/430300", from_us, "day", "total")
+        if city != sum(totals.values()):
+            check.fault(f"the city: {city} mg, its enterprises sum to {sum(totals.values())} mg")
     return check
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from api.app import Lifespan, create_app
 from api.operations import Operations
 from api.settings import ApiSettings
 from domain.clock import SystemClock
-from domain.errors import Unavailable
+from domain.errors import Refused, Unavailable
 from storage import services
 from storage.database import connect
 
@@ -31,7 +32,10 @@ def main(
     routers: Sequence[APIRouter] = (),
     lifespans: Sequence[Lifespan] = (),
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    """Serve until SIGTERM or SIGINT; requests under way are answered first.
+
+    Raises Refused where the address can't be listened on: starting again wouldn't help.
+    """
     app = create_app(
         settings,
         SystemClock(),
@@ -50,14 +54,25 @@ def main(
             timeout_graceful_shutdown=10,
         )
     )
+    sockets = _listen(settings.host, settings.port)
     stop = threading.Event()
     beats = threading.Thread(target=_beat, args=(settings, server, stop), name="beats", daemon=True)
     beats.start()
     try:
-        server.run()
+        server.run(sockets)
     finally:
         stop.set()
         beats.join(5)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [socket.create_server(address[:2], family=family) for family, *_, address in found]
+    except OSError as error:
+        raise Refused(
+            f"the API can't listen on {host}:{port}: {error}; CARBONMETER_HTTP sets another address"
+        ) from None
 
 
 def _beat(settings: ApiSettings, server: uvicorn.Server, stop: threading.Event) -> None:

@@ -93,9 +93,13 @@ class Supervisor:
             self._tend_database(now)
 
     def is_ready(self) -> bool:
-        """Whether all of it works: with the API as its health says, otherwise as the services' own beats do."""
+        """Whether all of it works: as our children's own beats say, and with the API as its health does.
+
+        The health alone could be that of another server at the same address.
+        """
         if not self._is_ready:
-            self._is_ready = self._api_is_ready() if "api" in self.names else self._beats_are_ready()
+            answers = "api" not in self.names or self._api_is_ready()
+            self._is_ready = answers and self._beats_are_ready()
             if self._is_ready:
                 for child in self._children:
                     child.was_ready = True

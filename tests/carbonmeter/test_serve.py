@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from carbonmeter.embedded import database_url
 from storage.services import services
 from tests.servers import CarbonmeterServer, Database, wait_for
 
@@ -127,6 +128,14 @@ def test_an_empty_directory_becomes_a_whole_server_that_survives_being_killed(ho
 
     with CarbonmeterServer(None, home) as again:
         again.wait_until_ready()
+        with database_url(None, home) as url:
+            taken = {"CARBONMETER_DATABASE": url, "CARBONMETER_HTTP": f"127.0.0.1:{again.http_port}"}
+            with CarbonmeterServer(None, home.parent / "other", "api", **taken) as second:
+                assert second.process.wait(60) == 1
+                assert f"can't listen on 127.0.0.1:{again.http_port}" in second.text
+                assert "CARBONMETER_HTTP sets another address" in second.text
+                assert "carbonmeter: api refused to start" in second.text
+                assert "carbonmeter: ready" not in second.text  # the health of the first isn't its own
         assert _get(f"{again.http_url}/v1/enterprises", beside.stdout.strip())[0] == 200
         children = again.children()
         assert len(children) >= 3

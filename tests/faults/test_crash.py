@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from carbonmeter import embedded, postgres
+from carbonmeter.process import dies_with_parent
 from storage import keys
 from storage.database import connect
 from tests import servers
@@ -93,11 +94,11 @@ def _struck(stage: Stage, rounds: int) -> None:
             stage.recovers()
         stage.feed()
         stage.drain()
+    verdict.check(stage)
     assert watch.faults == []
     assert watch.looks > 10
-    assert set(stage.hits.values()) == {rounds}, stage.hits
     assert all(sender.receipts for sender in stage.senders)
-    verdict.check(stage)
+    assert set(stage.hits.values()) == {rounds}, stage.hits
 
 
 def test_nothing_is_lost_and_the_books_are_right_however_it_is_struck(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_nothing_is_lost_on_timescaledb_either(tmp_path: Path) -> None:
             processes[-1].wait(60)
 
             def is_back() -> None:
-                processes.append(postgres_server.launch(prepare=servers.dies_with_parent(signal.SIGINT)))
+                processes.append(postgres_server.launch(prepare=dies_with_parent(signal.SIGINT)))
                 postgres_server.wait_until_ready(processes[-1])
 
             return is_back
@@ -187,10 +188,10 @@ def test_what_a_broker_has_acknowledged_is_not_lost_with_ingest(
                 sender.close()
             stage.close()
             print("\n".join(stage.story))
-        assert watch.faults == []
-        assert set(stage.hits.values()) == {3}, stage.hits
-        assert all(sender.receipts for sender in senders)
         verdict.check(stage)
+        assert watch.faults == []
+        assert all(sender.receipts for sender in senders)
+        assert set(stage.hits.values()) == {3}, stage.hits
         assert server.stop() == 0
     assert "Traceback" not in server.text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -49,19 +50,19 @@ def _kept(conn: Connection, client: Client, sender: Sender) -> None:
     ).fetchall()
     stored = {(name, at): mantissa * Fraction(10) ** exponent for name, at, mantissa, exponent, _ in logged}
     assert len(stored) == len(logged), "one value for each reading"
-    assert stored == plan.stored
+    _same(f"{plan.gateway}, stored", stored.items(), plan.stored.items())
     held = conn.execute(
         """SELECT meter || '/' || channel, (extract(epoch FROM measured_at) * 1000000)::bigint FROM held
            WHERE gateway_id = (SELECT id FROM gateways WHERE uscc = %s AND gateway = %s)""",
         gateway,
     ).fetchall()
-    assert set(held) == plan.held
+    _same(f"{plan.gateway}, held", set(held), plan.held)
     letters = conn.execute(
         """SELECT payload, sum(readings)::bigint FROM dead_letters
            WHERE gateway_id = (SELECT id FROM gateways WHERE uscc = %s AND gateway = %s) GROUP BY payload""",
         gateway,
     ).fetchall()
-    assert {bytes(payload) for payload, _ in letters} == plan.letters
+    _same(f"{plan.gateway}, dead letters", {bytes(payload) for payload, _ in letters}, plan.letters)
     account = account_of(client, sender)
     assert account == {
         "received": account["stored"] + account["held"] + account["rejected"],
@@ -74,6 +75,12 @@ def _kept(conn: Connection, client: Client, sender: Sender) -> None:
     assert account["received"] >= plan.readings, "each was received at least once"
     if sender.sent_readings is not None:
         assert account["received"] <= sender.sent_readings, "and not more often than it was sent"
+
+
+def _same(what: str, found: AbstractSet[Any], expected: AbstractSet[Any]) -> None:
+    lost, strange = expected - found, found - expected
+    assert not lost, f"{what}: {len(lost)} of {len(expected)} lost, such as {next(iter(lost))}"
+    assert not strange, f"{what}: {len(strange)} that nobody sent, such as {next(iter(strange))}"
 
 
 def _ledger(client: Client, plan: GatewayPlan) -> int:

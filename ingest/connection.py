@@ -133,7 +133,8 @@ class Connection(asyncio.BufferedProtocol):
         return self._endpoint.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.seen_at = self._endpoint.now
+        if self._version:  # before its CONNECT a client has its time in all, not anew with each byte
+            self.seen_at = self._endpoint.now
         if self._is_ending:
             return
         data = self._endpoint.received(nbytes)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.interval import INTERVALS_PER_DAY
-from domain.reading import Flag, Quality, decimal_text, flag_names
+from domain.reading import Flag, Quality, decimal_text, flag_names, round_half_even
 
 Int64 = npt.NDArray[np.int64]
 _LOW = (1 << 32) - 1
@@ -57,6 +57,14 @@ class Sum:
 
     def amount_text(self) -> str | None:
         return decimal_text(self.amount, self.exponent) if self.known else None
+
+    def mean_text(self) -> str | None:
+        """Of what has means only: the mean of the known intervals, rounded once, half to even.
+
+        >>> Sum(amount=4125, exponent=-2, known=4).mean_text()
+        '10.31'
+        """
+        return decimal_text(round_half_even(self.amount, self.known), self.exponent) if self.known else None
 
     @property
     def quality_name(self) -> str:

@@ -19,6 +19,7 @@ from api.periods import Granularity
 from api.routes.emissions import page_periods
 from api.schemas import problems
 from api.sums import Sum, coverage_text
+from domain.unit import Form, known
 
 router = APIRouter(tags=["consumption"])
 
@@ -43,7 +44,8 @@ def get_consumption(
     as_of: AsOf = None,
 ) -> Response:
     """One item for each period of the range, future ones too; `amount` in the channel's unit of consumption (kWh for
-    a channel in kW), exact, null where nothing is known. Consumption is never substituted.
+    a channel in kW), exact, null where nothing is known; of a channel that has means only (bar, degC …), the mean of
+    the period's known intervals. Consumption is never substituted.
     """
     with context.session(key) as session:
         enterprise = session.enterprise(uscc)
@@ -57,6 +59,7 @@ def get_consumption(
         starts = np.array([period.from_us for period in these], np.int64)
         ends = np.array([period.to_us for period in these], np.int64)
         expected = expectation.counts(starts, ends, until_us).tolist()
+        has_means = known(point.unit).form is Form.MEAN
         items: list[dict[str, Any]] = []
         for number, period in enumerate(these):
             if page.after is not None and period.from_us <= page.after.at_us:
@@ -68,7 +71,7 @@ def get_consumption(
             items.append(
                 {
                     "at": session.text(period.from_us),
-                    "amount": cell.amount_text(),
+                    "amount": cell.mean_text() if has_means else cell.amount_text(),
                     "unit": point.unit,
                     "quality": cell.quality_name,
                     "flags": cell.flag_names,

@@ -72,6 +72,28 @@ def test_consumption_telescopes(client: TestClient, granularity: str) -> None:
     assert walk(client, f"{ENTERPRISE}/consumption", paged, 3) == whole
 
 
+def test_a_longer_period_of_what_has_means_only_is_their_mean(plain_server: DatabaseServer) -> None:
+    channel = {"id": "bar", "quantity": "pressure", "kind": "rate", "unit": "bar", "resolution": "0.01"}
+    meter = {"id": "S-01", "channels": [{**channel, "valid_from": "2024-01-01T00:00:00+08:00"}]}
+    document = {
+        "enterprises": [
+            {"uscc": STEEL, "name_zh": "钢", "industry": "steel", "district": "430304", "meters": [meter]}
+        ]
+    }
+    with empty_city(plain_server, document) as city:
+        point = city.point(STEEL, "S-01/bar")
+        city.books.point(point, city.registry.enterprises[STEEL].id)
+        city.books.run()
+        city.books.measure(point, day_of("2024-05-10"), {0: Entry(1000), 1: Entry(1003), 3: Entry(1001)})
+        city.books.conn.commit()
+        with client_of(city, key=city.key(Scope.EMISSIONS_READ)) as client:
+            asked = ("S-01/bar", "2024-05-10T00:00:00", "2024-05-10T01:00:00")
+            (hour,) = consumption(client, *asked, "hour")
+            assert (hour["amount"], hour["unit"], hour["coverage"]) == ("10.01", "bar", "0.75")
+            single = [item["amount"] for item in consumption(client, *asked, "15m")]
+            assert single == ["10.00", "10.03", None, "10.01"]
+
+
 def test_outside_of_validity_nothing_is_expected(client: TestClient) -> None:
     items = consumption(client, "E-02/import_kwh", "2024-05-31T00:00:00", "2024-06-02T00:00:00", "day")
     assert [(item["amount"], item["coverage"]) for item in items] == [(None, None), ("0.00", "1")]

@@ -86,7 +86,7 @@ def is_null(tree: Tree) -> bool:
 def described(tree: Tree) -> str:
     """What a tree is, for a message."""
     if isinstance(tree, dict):
-        return "a mapping"
+        return "a mapping" if tree else "an empty mapping"
     if isinstance(tree, list):
         return "a list"
     return {"truth": f"the truth value {tree.text} (quote it if it is a text)", "null": "null"}.get(

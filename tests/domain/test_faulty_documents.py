@@ -431,6 +431,13 @@ CASES: list[tuple[str, Any, list[str]]] = [
         [f"{E}.derived[0].inputs: a mapping of input names to channels is expected, this is a list"],
     ),
     (
+        f"{E}.derived[0].inputs",
+        {},
+        [
+            f"{E}.derived[0].inputs: a mapping of input names to channels is expected, this is an empty mapping"
+        ],
+    ),
+    (
         f"{E}.derived[0].unit",
         "t",
         [

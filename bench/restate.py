@@ -1,20 +1,27 @@
-"""A year of many channels restated in a real database, by the class that does it in the service."""
+"""A year of many channels restated in a real database, by the class that does it in the service.
+
+The restating is done by a process of its own, `python -m bench.restate DATABASE-URL`, so that its memory is its own.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from accounting.channel import READING_DTYPE, Rules
 from accounting.factors.load import load as load_library
+from accounting.kernels import warm
 from accounting.run import Accountant
 from accounting.work import Cause
 from bench.bed import Bed, scalar
 from bench.fleet import MODULUS_COUNTS, Fleet
-from bench.process import cpu_s, forget_peak, memory_mb
+from bench.process import cpu_s, memory_mb
 from bench.question import registers
 from bench.report import Row, Turn, amount, row_of
 from bench.sizes import KernelSizes
@@ -59,7 +66,7 @@ def restate(settings: Settings, sizes: KernelSizes, tell: Callable[[str], None])
     with Bed(settings) as bed:
         url = bed.database()
         bed.register(url, fleet.document())
-        with connect(url, "carbonmeter bench restate", autocommit=True) as conn:
+        with connect(url, "carbonmeter bench", autocommit=True) as conn:
             accountant = Accountant(conn, load_library(), Rules())
             while (
                 accountant.tick() is not None
@@ -67,26 +74,21 @@ def restate(settings: Settings, sizes: KernelSizes, tell: Callable[[str], None])
                 pass
             with conn.transaction():
                 _store(conn, fleet, first_day, sizes.days, tell)
-            pids = {"accounting": os.getpid(), "database": conn.info.backend_pid}
-            tell(f"restate: {amount(fleet.channels * intervals)} intervals")
-            forget_peak(os.getpid())
-            before = {name: cpu_s(pid) for name, pid in pids.items()}
-            began = time.perf_counter()
-            result = accountant.restate(Cause("rules", None, "bench", "bench"))
-            took_s = time.perf_counter() - began
-            busy = {name: (cpu_s(pid) - before[name]) / took_s for name, pid in pids.items()}
-            rss_mb = memory_mb(os.getpid())
-            entries = int(scalar(conn, "SELECT coalesce(sum(known), 0) FROM ledger_days"))
-            mode = bed.describe(url)
+        tell(f"restate: {amount(fleet.channels * intervals)} intervals")
+        child = bed.child([sys.executable, "-m", "bench.restate", url], piped=True)
+        answer: dict[str, Any] = json.loads(child.read_line())
+        mode = bed.describe(url)
+    entries = answer["entries"]
     # The first and the last edge have a reading on one side only, and so no value.
     expected = fleet.channels * (intervals - 2)
     if entries != expected:
         raise Refused(f"{entries} entries are in the ledger, {expected} were to come")
     note = (
-        f"{fleet.channels} channels × {sizes.days} days, {result.entries:,} entries from channel-days into an empty"
-        f" ledger: {amount(entries / took_s)} intervals/s; {mode}"
+        f"{fleet.channels} channels × {sizes.days} days, {entries:,} entries from channel-days into an empty"
+        f" ledger: {amount(entries / answer['seconds'])} intervals/s; {mode}"
     )
-    return row_of("restate", "s", [Turn(took_s, took_s, rss_mb, busy)], {}, [note], is_speed=False)
+    turn = Turn(answer["seconds"], answer["seconds"], answer["rss_mb"], answer["processor"])
+    return row_of("restate", "s", [turn], {}, [note], is_speed=False)
 
 
 def _store(conn: Connection, fleet: Fleet, first_day: int, days: int, tell: Callable[[str], None]) -> None:
@@ -122,3 +124,25 @@ def _store(conn: Connection, fleet: Fleet, first_day: int, days: int, tell: Call
             rows["readings"] = np.frombuffer(readings.tobytes(), f"V{_CHUNK_BYTES}")
             copy.write(rows.tobytes())
         copy.write(TRAILER)
+
+
+def _restated(url: str) -> dict[str, Any]:
+    """Restate everything and say what it took."""
+    warm()
+    with connect(url, "carbonmeter bench restate", autocommit=True) as conn:
+        accountant = Accountant(conn, load_library(), Rules())
+        pids = {"accounting": os.getpid(), "database": conn.info.backend_pid}
+        before = {name: cpu_s(pid) for name, pid in pids.items()}
+        began = time.perf_counter()
+        accountant.restate(Cause("rules", None, "bench", "bench"))
+        took_s = time.perf_counter() - began
+        return {
+            "seconds": took_s,
+            "entries": int(scalar(conn, "SELECT coalesce(sum(known), 0) FROM ledger_days")),
+            "rss_mb": memory_mb(os.getpid()),
+            "processor": {name: (cpu_s(pid) - before[name]) / took_s for name, pid in pids.items()},
+        }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_restated(sys.argv[1])), flush=True)

@@ -61,6 +61,8 @@ def consumption_changes(
     anchors: dict[int, int],
     late: Bools | None,
     run_id: int,
+    *,
+    restated: bool = False,
 ) -> Changes:
     """Rows of a channel whose intervals from number `first` on are now `amounts` and `states`.
 
@@ -68,6 +70,7 @@ def consumption_changes(
     first    number of the first interval, counted from the beginning of day 0
     anchors  by day: its anchor, or NO_ANCHOR
     late     (n,) whether an entry written now is late; None: it stays as late as it was
+    restated whether this is by more than arrival: then only what is written for the first time is late by `late`
     """
     first_day = first // INTERVALS_PER_DAY
     end_day = -(-(first + len(amounts)) // INTERVALS_PER_DAY)
@@ -84,7 +87,9 @@ def consumption_changes(
     # Amounts of a row share its exponent: where that changes, all of its entries are written again.
     rescaled = np.repeat(existed & (old["exponent"] != exponent), INTERVALS_PER_DAY)[here]
     changed = ~same | (rescaled & (old_runs != 0))
-    kept_late = old_states & LATE if late is None else np.where(late, LATE, 0)
+    kept_late = old_states & LATE
+    if late is not None:
+        kept_late = np.where((old_runs != 0) & restated, kept_late, np.where(late, LATE, 0))
 
     whole = np.zeros(len(old) * INTERVALS_PER_DAY, bool)
     whole[here] = changed

@@ -148,7 +148,7 @@ class PointRun:
         calendar = self._calendar
         count = (calendar.day_start(until) - self._first_us) // INTERVAL_US
         late = None
-        if self.work.arrived is not None and not self.work.whole:
+        if self.work.arrived is not None:
             ends = self._first_us + INTERVAL_US * np.arange(1, count + 1)
             arrived = self.work.arrived
             late = late_intervals(ends, arrived["at"], arrived["committed_at"], self._rules.late_us)
@@ -163,6 +163,7 @@ class PointRun:
             anchors,
             late,
             run_id,
+            restated=self.work.whole,
         )
         if len(changes.rows):
             self.changes.append(changes)

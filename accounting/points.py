@@ -10,7 +10,7 @@ import numpy as np
 from accounting.books import Books
 from accounting.channel import READING_DTYPE, Rules, gateway_tallies
 from accounting.derived import derived_intervals
-from accounting.entries import Changes, consumption_changes, dense_days
+from accounting.entries import KEPT_STATE, LATE, Changes, consumption_changes, dense_days
 from accounting.point_run import PointRun
 from accounting.rows import by_id, columns_of, stretches, superseded
 from accounting.work import Cause, EnterpriseWork, Memory, Rows, Tail
@@ -250,9 +250,9 @@ class PointsRun:
             rows[point.id],
             first_day * INTERVALS_PER_DAY,
             amounts,
-            states,
+            states & KEPT_STATE,
             {},
-            None,
+            (states & LATE) != 0,
             self._run_id,
         )
 

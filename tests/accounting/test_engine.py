@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from accounting.work import Cause
 from domain.interval import INTERVAL_US
 from domain.reading import Flag, Quality, pack
 from tests.accounting.bed import REGISTER, T0, Bed, Sent, enterprise, one_register
@@ -137,11 +138,42 @@ def test_a_sum_over_meters_needs_all_of_its_valid_parts(bed: Bed) -> None:
 
 
 def test_restating_changes_nothing_where_nothing_is_to_change(bed: Bed) -> None:
-    from accounting.work import Cause
-
     bed.register(one_register())
     bed.store(quarter_hours([100 + i for i in range(200)]))
     bed.tick()
     assert bed.accountant is not None
     result = bed.accountant.restate(Cause("rules", None, "tester", "rehearsal"), keep=False)
     assert (result.entries, result.superseded) == (0, 0)
+
+
+def test_a_derived_channel_is_as_late_as_its_inputs_and_is_not_written_again_for_it(bed: Bed) -> None:
+    rate = {"kind": "rate", "multiplier": "1", "max_gap": "PT1H", "valid_from": REGISTER["valid_from"]}
+    bed.register(
+        enterprise(
+            {
+                "W-01": [
+                    {**rate, "id": "flow", "quantity": "wastewater", "unit": "m3/h", "resolution": "0.1"},
+                    {**rate, "id": "cod", "quantity": "concentration", "unit": "mg/m3", "resolution": "1"},
+                ]
+            },
+            derived=[
+                {
+                    "id": "W-01/cod_kg",
+                    "function": "product",
+                    "inputs": {"flow": "W-01/flow", "content": "W-01/cod"},
+                    "unit": "kg",
+                }
+            ],
+        )
+    )
+    bed.store(quarter_hours([80.0] * 4, point="W-01/flow"))  # committed years after: late
+    bed.store(quarter_hours([250] * 4, point="W-01/cod"))
+    bed.tick()
+    stored = """SELECT states[1:3], amounts[1:3] FROM consumption_days JOIN points ON id = channel_id
+                WHERE channel = 'cod_kg'"""
+    assert bed.conn.execute(stored).fetchall() == [([pack(Quality.MEASURED, Flag.LATE)] * 3, [5000] * 3)]
+    bed.store(quarter_hours([80.0] * 4, point="W-01/flow"))  # the same again
+    bed.tick()
+    assert bed.accountant is not None
+    bed.accountant.restate(Cause("rules", None, "tester", "again"))
+    assert bed.conn.execute("SELECT count(*) FROM consumption_history").fetchone() == (0,)

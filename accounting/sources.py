@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ Ranges = list[tuple[int, int | None]]
 
 _NEGATIVE = int(Flag.NEGATIVE) << 2
 _IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
+
+
+@lru_cache(maxsize=10_000)
+def _complain(text: str) -> None:
+    """Say what is missing once, however often a source is computed again."""
+    log.warning("no factor, so no entries: %s", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,7 @@ def source_stretches(
                 if found.until_day is not None:
                     until = min(until, found.until_day)
         except FactorNotFound as error:
-            log.warning("no factor, so no entries: %s", error)
+            _complain(str(error))
             until = min(until, calendar.month_start(day, 1))
         count = (until - day) * INTERVALS_PER_DAY
         here = {id_: dense[day - first_day : until - first_day] for id_, dense in rows.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from api.settings import ApiSettings
 from domain.clock import Clock
 from domain.interval import Calendar
 from domain.registry import Enterprise, Park, Point, Product, Registry, Source
-from storage import database, emissions, keys
+from storage import consumption, database, emissions, keys
 from storage import registry as registry_storage
 from storage.database import Connection, Mode, connection_arguments
 from storage.keys import Key
@@ -32,6 +33,8 @@ from storage.keys import Key
 Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
 T = TypeVar("T")
 KEYS_MAX = 10_000
+ACCOUNTING_WAIT_S_MAX = 2.0
+ACCOUNTING_LOOK_S = 0.01
 INVALID_TOKEN = 'Bearer realm="carbonmeter", error="invalid_token"'
 PREPARED_MAX = 20_000  # things worked out from a registry and kept: names come from outside
 
@@ -194,6 +197,16 @@ class Context:
                     401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN}
                 )
             yield Session(conn, self._current(conn, version), self.clock.now_us(), self)
+
+    def wait_for_accounting(self) -> None:
+        """Wait, not for long, until accounting has taken in what was committed by now: who has just had a receipt
+        finds those readings.
+        """
+        with self.pool.connection() as conn:
+            newest = consumption.newest_commit(conn)
+            until = time.monotonic() + ACCOUNTING_WAIT_S_MAX
+            while consumption.accounted_commit(conn) < newest and time.monotonic() < until:
+                time.sleep(ACCOUNTING_LOOK_S)
 
     def remembered(self, text: str) -> Key | None:
         """The key that a text is, if it was looked up before; a session checks whether it still holds."""

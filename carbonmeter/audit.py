@@ -1,4 +1,4 @@
-"""The promises of DESIGN section 1, walked over a live database: what `carbonmeter verify` and the demo's check run.
+"""The promises that README.md makes, walked over a live database: what `carbonmeter verify` and the demo's check run.
 
 Each check compares two things that were written apart: an account and the rows that it counts, the log and the
 channel-days, a sum and its parts, an entry and what its readings give when they are computed again. Reading is in
@@ -24,7 +24,7 @@ from accounting.work import Cause
 from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even
-from storage import audit, registry
+from storage import audit, consumption, registry
 from storage.database import Connection, connect
 
 SHOWN_MAX = 20  # faults of one check that are told; all are counted
@@ -194,7 +194,7 @@ def _hashes(readings: Rows, seed: int) -> UInt64:
 def _walk_log(conn: Connection, batches: Check, days: Check, tell: Callable[[str], None]) -> dict[int, int]:
     """Read the log once, beside the batches and the channel-days; rows by gateway."""
     calendar = registry.calendar(conn)
-    accounted = audit.accounted_commit_no(conn)
+    accounted = consumption.accounted_commit(conn)
     by_gateway: dict[int, int] = {}
     logged = DayDigests()
     seen = 0

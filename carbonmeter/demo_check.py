@@ -40,7 +40,7 @@ from simulators.city import PARK_ENTERPRISES, PLANT_GATEWAY, PLANT_USCC
 from simulators.run import Progress, Simulation
 from simulators.scene import Scene
 from storage import accounts, readings, registry
-from storage.audit import accounted_commit_no
+from storage.consumption import accounted_commit
 from storage.database import Connection, connect
 from storage.ledger import Batch, Books
 from storage.migrate import migrate
@@ -201,7 +201,7 @@ def _wait_until_accounted(
 ) -> None:
     deadline = time.monotonic() + ACCOUNTED_S_MAX
     with connect(server.database_url, "carbonmeter demo", autocommit=True) as conn:
-        while waiting := Books(conn).batches_after(accounted_commit_no(conn), 1_000_000):
+        while waiting := Books(conn).batches_after(accounted_commit(conn), 1_000_000):
             server.tend()
             tell(f"accounting: {sum(batch.rows for batch in waiting):,} readings to go")
             if stop.wait(0.1):

@@ -37,7 +37,7 @@ def from_us(us: int) -> datetime:
 
 # A leap second is read as the first moment of the next minute; digits finer than microseconds are cut.
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d):?(\d\d))?\Z",
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?\Z",
     re.ASCII,
 )
 

@@ -122,13 +122,6 @@ def rejected_counts(conn: Connection) -> dict[int, int]:
     )
 
 
-def accounted_commit_no(conn: Connection) -> int:
-    """Up to which batch accounting has read the log; 0 before its first run."""
-    row = conn.execute("SELECT coalesce(min(commit_no), 0) FROM cursors").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def batch_pages(conn: Connection) -> Iterator[BatchPage]:
     """All ids of batches, in pages of about PAGE_ROWS log rows; together they cover every possible id."""
     page = BatchPage(0, 0, {}, {}, {})

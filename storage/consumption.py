@@ -113,22 +113,21 @@ def anchor(conn: Connection, channel_id: int, day: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def last_readings(conn: Connection, channel_ids: Sequence[int]) -> dict[int, list[bytes]]:
-    """The packed readings of the last day on which each channel has any."""
-    rows = conn.execute(
-        """SELECT d.channel_id, d.readings
-           FROM unnest(%s::integer[]) AS c (id)
-           JOIN channel_days d ON d.channel_id = c.id
-            AND d.day = (SELECT max(day) FROM channel_days WHERE channel_id = c.id)""",
-        [list(channel_ids)],
-    )
-    result: dict[int, list[bytes]] = {}
-    for id_, packed in rows:
-        result.setdefault(id_, []).append(packed)
-    return result
-
-
 def gateway_names(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """ "USCC/ID" of gateways."""
     rows = conn.execute("SELECT id, uscc || '/' || gateway FROM gateways WHERE id = ANY(%s)", [list(ids)])
     return dict(rows.fetchall())
+
+
+def newest_commit(conn: Connection) -> int:
+    """The number of the newest batch in the log; 0 before the first."""
+    row = conn.execute("SELECT coalesce(max(commit_no), 0) FROM batches").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def accounted_commit(conn: Connection) -> int:
+    """Up to which batch accounting has read the log; 0 before its first run."""
+    row = conn.execute("SELECT coalesce(min(commit_no), 0) FROM cursors").fetchone()
+    assert row is not None
+    return int(row[0])

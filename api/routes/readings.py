@@ -38,8 +38,10 @@ def get_readings(
 ) -> Response:
     """Every stored reading of the range, repeats too. `sent` is the value exactly as it came; `value` that value
     rounded to the channel's resolution, before the multiplier, null outside of the channel's validity. `stands` says
-    whether the ledger counts it, `flags` why not, or what it meant. Readings follow within the ledger's lag.
+    whether the ledger counts it, `flags` why not, or what it meant. What was committed before the request is there,
+    unless accounting is more than two seconds behind.
     """
+    context.wait_for_accounting()
     with context.session(key) as session:
         point = session.point(session.enterprise(uscc), channel)
         start_us, passed = whole.from_us, -1

@@ -48,7 +48,7 @@ def test_digits_beyond_microseconds_are_cut(us: int, micro: int, more: str) -> N
     [
         ("2023-01-01T00:00:00Z", datetime(2023, 1, 1, tzinfo=UTC)),
         ("2023-01-01t08:00:00+08:00", datetime(2023, 1, 1, tzinfo=UTC)),
-        ("2023-01-01 08:00:00+0800", datetime(2023, 1, 1, tzinfo=UTC)),
+        ("2023-01-01 08:00:00+08:00", datetime(2023, 1, 1, tzinfo=UTC)),
         ("2022-12-31T19:30:00.5-04:30", datetime(2023, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)),
         ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
         ("2016-12-31T23:59:60.9Z", datetime(2017, 1, 1, tzinfo=UTC)),

@@ -3,7 +3,7 @@
     readings (any order, with repeats)  ->  amounts, states, anchors
 
 Everything here is a function of its arguments: no clock, no state but caches of what a point compiles to.
-The rules are those of DESIGN.md sections 3 and 4; `accounting/README.md` lists what the text leaves open and
+The rules are those of `docs/rules.md`; `accounting/README.md` lists what the text leaves open and
 how it is decided here.
 
 **Anchors.** A run needs no reading before an anchor P: over the readings with `at >= P` and with `since_us=P`
@@ -303,7 +303,7 @@ def _in_order_of_arrival(readings: NDArray[np.void]) -> Int64:
 
 
 def gateway_tallies(point: Point, readings: NDArray[np.void]) -> dict[int, tuple[int, int]]:
-    """(duplicates, conflicts) by gateway id, as CONTRACT.md section 3 counts them, of the readings given.
+    """(duplicates, conflicts) by gateway id, as `docs/contract.md` section 3 counts them, of the readings given.
 
     Both are counted stamp by stamp, so the tallies of parts that share no stamp (channel-days) add up.
     """

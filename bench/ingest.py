@@ -198,7 +198,7 @@ class _Bench:
             for name in (case, *self._rivals(case))
             if name in results.faults
         ]
-        # The names that DESIGN.md compares by: a reader is a reader.
+        # One name for the rival of both: a reader is a reader.
         rivals = {name.removesuffix("-packed"): turns for name, turns in beside.items()}
         return row_of(case, unit, results.turns[case], rivals, notes)
 

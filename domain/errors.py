@@ -9,7 +9,7 @@ from enum import StrEnum
 class RejectReason(StrEnum):
     """Why a payload or a reading went to the dead letters."""
 
-    BAD_TOPIC = "bad_topic"  # the topic is none of CONTRACT section 1
+    BAD_TOPIC = "bad_topic"  # the topic is none of docs/contract.md section 1
     BAD_PAYLOAD = "bad_payload"  # no readings can be found in these bytes
     BAD_READING = "bad_reading"  # one reading's fields are missing or of the wrong type
     BAD_ID = "bad_id"  # a meter or channel id outside the allowed characters

@@ -1,4 +1,4 @@
-"""Topics of CONTRACT section 1: who sends, and in which form."""
+"""Topics of `docs/contract.md` section 1: who sends, and in which form."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Store and forward with aiomqtt, confirmed by receipts: the other kind of gateway.
 
 aiomqtt hides the reason code of a PUBACK. So a message that carries `seq` leaves the spool only when the server's
-receipt for that seq has come (CONTRACT section 1: one for each object with a seq, after the commit); it is sent
+receipt for that seq has come (`docs/contract.md`: one for each object with a seq, after the commit); it is sent
 again when none comes within `receipt_timeout_s`. A message without a seq leaves on its PUBACK.
 """
 

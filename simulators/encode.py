@@ -1,4 +1,4 @@
-"""Readings as the wire carries them (CONTRACT section 1), written from that page, not from our decoder.
+"""Readings as the wire carries them (`docs/contract.md` section 1), written from that page, not from our decoder.
 
 A value is `mantissa / 10^decimals`, exact. It is sent as a JSON integer or number where it has at most 15
 significant digits, which every receiver keeps, else as a decimal string. A stamp is sent as epoch milliseconds

@@ -1,4 +1,4 @@
-"""What the server must find: a slow and plain second reading of DESIGN sections 3 and 4 for readings that don't lie.
+"""What the server must find: a slow and plain second reading of `docs/rules.md` for readings that don't lie.
 
 Registers are interpolated at the quarter-hours and rounded once, deltas split by the largest remainder, rates
 integrated by trapezoids; a source is the signed sum of its channels, an entry that sum times the factor, rounded

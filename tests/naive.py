@@ -1,4 +1,4 @@
-"""The slow, obvious twin of the kernels: DESIGN.md sections 3 and 4 in fractions and plain loops.
+"""The slow, obvious twin of the kernels: `docs/rules.md` in fractions and plain loops.
 
 Written from the text, reading by reading and interval by interval; nothing is clever, nothing is kept from one
 interval to the next. Where the text leaves something open, `accounting/README.md` decides, and so does this.

@@ -1,4 +1,4 @@
-"""The rooms import in one direction (DESIGN section 2), and only named files meet the world."""
+"""The rooms import in one direction (docs/architecture.md), and only named files meet the world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms A, B, C, arrays of them and single values (CONTRACT section 1), read with care, reading by reading.
+"""Forms A, B, C, arrays of them and single values (`docs/contract.md` section 1), read with care, reading by reading.
 
 `read` and `read_single` are the definition: slow, plain, exact. `ingest/batch.py` reads well-formed payloads by
 the typed decoders of `carbon_v1_typed` instead; a test holds both to the same answers, and whatever the typed ones

@@ -1,6 +1,6 @@
 """Columns of doubles to exact decimals: `domain.reading.exact_value` for many values at once.
 
-A double that equals m ÷ 10⁶ for an integer m below 10¹⁵ stands for that decimal (DESIGN section 6), an integral one
+A double that equals m ÷ 10⁶ for an integer m below 10¹⁵ stands for that decimal, an integral one
 below 2⁵³ for that integer; only the rest needs its text.
 """
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from itertools import islice
 from typing import NamedTuple
 
 from domain.interval import DAY_US, HOUR_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar
@@ -51,12 +50,6 @@ def periods(whole: Range, granularity: Granularity, calendar: Calendar, start_us
         end_us = min(next_start(at_us, granularity, calendar), whole.to_us)
         yield Range(at_us, end_us)
         at_us = end_us
-
-
-def some_periods(
-    whole: Range, granularity: Granularity, calendar: Calendar, start_us: int, count: int
-) -> list[Range]:
-    return list(islice(periods(whole, granularity, calendar, start_us), count))
 
 
 class Slice(NamedTuple):

@@ -29,7 +29,6 @@ from domain.unit import QUANTITIES, UNITS
 
 TEXT_SIZE_MAX = 400
 FLAGS = ("key", "two_high", "ets")
-GRIDS = ("province", "region", "national")
 SUBSTITUTIONS = (
     "gap_mean_7d",
     "coal_ncv_default",

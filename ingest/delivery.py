@@ -9,7 +9,6 @@ from typing import Protocol
 from domain.interval import format_time
 from ingest.decode.carbon_v1 import Seq
 
-ACCEPTED = 0x00
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
 

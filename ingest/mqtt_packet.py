@@ -158,7 +158,6 @@ SESSION_EXPIRY = 0x11
 AUTHENTICATION_METHOD = 0x15
 RECEIVE_MAXIMUM = 0x21
 TOPIC_ALIAS = 0x23
-USER_PROPERTY = 0x26
 MAXIMUM_PACKET_SIZE = 0x27
 
 CONNECT_PROPERTIES = frozenset({0x11, 0x15, 0x16, 0x17, 0x19, 0x21, 0x22, 0x26, 0x27})
@@ -167,7 +166,6 @@ PUBLISH_PROPERTIES = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x23, 0x26})
 SUBSCRIBE_PROPERTIES = frozenset({0x0B, 0x26})
 UNSUBSCRIBE_PROPERTIES = frozenset({0x26})
 DISCONNECT_PROPERTIES = frozenset({0x11, 0x1F, 0x26})
-ACK_PROPERTIES = frozenset({0x1F, 0x26})
 
 
 def read_properties(reader: Reader, allowed: frozenset[int]) -> dict[int, int | str | bytes]:

@@ -149,7 +149,7 @@ def structure(city: City, faults: Faults, until_us: int) -> Structure:
             else:
                 fresh = chance.randint(0, 50)
                 scale, decimals = resolution_scale(channel)
-                dial = Dial((start, (at_us, fresh - counts)), modulus, at_us)
+                dial = Dial((start, (at_us, fresh - counts)), modulus)
                 closing = int(dial.face(np.array([at_us], np.int64), np.array([counts], np.int64))[0])
                 exchanges.append(
                     Exchange(

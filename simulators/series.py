@@ -24,12 +24,10 @@ class Dial:
     """How a register's face follows its count: from a moment on, face = (count + base) mod modulus.
 
     steps   (first moment, base); a reading at a step's moment still shows the earlier face
-    change  the moment of an exchange of meters, where there is one: a stamp at it is the old meter's
     """
 
     steps: tuple[tuple[int, int], ...]
     modulus: int | None
-    change_us: int | None = None
 
     def face(self, at_us: Ints, counts: Ints) -> Ints:
         starts = np.array([start for start, _ in self.steps], np.int64)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from prometheus_client.multiprocess import mark_process_dead
 
 from carbonmeter.process import dies_with_parent
 from carbonmeter.settings import CONFIG, PREFIX, Settings
@@ -148,6 +149,8 @@ class Supervisor:
 
     def _ended(self, child: _Child, code: int, now: float) -> None:
         assert child.process is not None
+        # Its gauges end with it: what it held back or was connected to is no longer so.
+        mark_process_dead(child.process.pid, str(self.settings.metrics_folder))  # type: ignore[no-untyped-call]
         lived_s = now - child.started
         child.process = None
         self._is_ready = False

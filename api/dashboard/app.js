@@ -31,7 +31,9 @@ let again = false; // asked for while running: something else has been chosen si
 /** Runs one part of a refresh; its problem is shown in its own place and stops nothing else. */
 async function part(panel, work) {
   try {
-    return await work();
+    const answer = await work();
+    known.answeredAt = Date.now();
+    return answer;
   } catch (problem) {
     if (problem.name === "AbortError") return undefined;
     if (problem.refusesKey) throw problem;
@@ -54,7 +56,6 @@ async function refresh() {
     await refreshRegistry(now);
     await part(byId("city"), () => refreshCity(now));
     await Promise.all([refreshDays(now), refreshEnterprise(now)]);
-    known.answeredAt = Date.now();
     known.problem = null;
   } catch (problem) {
     known.problem = problem;

@@ -210,7 +210,7 @@ class _Bench:
         if not any(turns) or not isinstance(contender, Case):
             return Row(case, unit, None, detail=f"{of}: {results.faults.get(of, 'it has no speed')}")
         rate = median(turns) / 2
-        seconds = max(0.5, 2 * self._sizes.seconds)
+        seconds = max(0.2, 2 * self._sizes.seconds)
         if case.endswith("lag"):
             return self._lag(case, contender, rate, seconds)
         load = contender.prepare_paced(rate, seconds)

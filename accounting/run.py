@@ -32,8 +32,8 @@ from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
 from storage import registry as registry_storage
 from storage import services
-from storage.database import ENGINE_LOCK, Connection, connect, guard
-from storage.ledger import Batch, Books, Cursor
+from storage.database import Connection, connect, guard
+from storage.ledger import Batch, Books, Cursor, hold_back_others, read_one_moment, take_shard
 from storage.registry import RegistryChange
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,7 @@ class Accountant:
 
     def _tick(self) -> TickResult | None:
         with self._connection.transaction():
-            # The batches, the registry and the rows below are read as of one moment.
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            read_one_moment(self._connection)
             books = Books(self._connection, self._shard)
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
             if cursor.rules_version != self._rules.version:
@@ -144,9 +143,8 @@ class Accountant:
         Raises Unavailable where accounting hasn't yet taken in the registry as it is: that comes first.
         """
         with self._connection.transaction() as transaction:
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            # Taken before the first snapshot, and against the row locks of ticks: whoever keeps the books waits.
-            self._connection.execute("LOCK TABLE cursors IN EXCLUSIVE MODE")
+            read_one_moment(self._connection)
+            hold_back_others(self._connection)
             books = Books(self._connection, self._shard)
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
             self._registry = registry_storage.refresh(self._connection, self._registry)
@@ -280,9 +278,7 @@ def _keep(
     """The loop over one connection; returns when told to stop, raises when the database goes."""
     guard(connection)
     # Held as long as the connection lives: two workers of one shard would undo each other's cursor.
-    while not stop.is_set() and connection.execute(
-        "SELECT pg_try_advisory_lock(%s, 0)", [ENGINE_LOCK]
-    ).fetchone() != (True,):
+    while not stop.is_set() and not take_shard(connection, 0):
         connection.commit()
         stop.wait(1.0)
     connection.commit()

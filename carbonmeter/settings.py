@@ -228,6 +228,12 @@ class Settings:
         "8",
         "Database connections of the API: so many requests are answered at once.",
     )
+    open_reads: bool = setting(
+        "OPEN_READS",
+        _switch,
+        "false",
+        "Reads of emissions answer without a key: for trying things out, while HTTP listens on loopback alone.",
+    )
 
     @property
     def metrics_folder(self) -> Path:
@@ -263,6 +269,7 @@ class Settings:
             port=self.http.port,
             database=database_url,
             connections_max=self.api_connections_max,
+            open_reads=self.open_reads,
             metrics_folder=str(self.metrics_folder),
             look_ahead_us=self.look_ahead_us,
         )

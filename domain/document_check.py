@@ -12,7 +12,7 @@ from typing import Protocol
 
 from domain.channel_check import EXPONENT_MIN, Merged, check_channel
 from domain.derived_function import function_faults
-from domain.document_fields import FAULTY, suggestion
+from domain.document_fields import FAULTY, SUBSTITUTIONS, suggestion
 from domain.errors import Fault
 from domain.industry import INDUSTRIES
 from domain.registry import Parameter
@@ -261,6 +261,11 @@ class _Enterprise:
 
     def check_source(self, code: str, begins: str, each: Merged) -> None:
         unit, method = self.check_sum(each), each.get("method")
+        if each.get("substitution") in SUBSTITUTIONS:
+            # Accepted without effect, a rule would let people believe that gaps are filled.
+            self.fault(
+                each.at("substitution"), "isn't built yet: leave it out, what is missing stays missing"
+            )
         if self.industry is None or method is None:
             return
         codes = self.catalogue.source_codes(self.industry)

@@ -60,8 +60,11 @@ async def serve(
         starting.result()
         if started is not None:
             started(ingest)
-        waiting: list[asyncio.Future[Any]] = [stopping, ingest.failure]
+        waiting: list[asyncio.Future[Any]] = [stopping, ingest.failure, *ingest.tasks]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in ingest.tasks:
+            if task.done():
+                task.result()  # it runs as long as we do: what ended it ends us, and we are started again
         failed = ingest.failure.exception() if ingest.failure.done() else None
         if failed is not None:
             log.error("ingest stops: %s", failed)
@@ -91,6 +94,11 @@ class Ingest:
     def failure(self) -> asyncio.Future[None]:
         assert self._pipeline is not None
         return self._pipeline.failure
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs beside the endpoint."""
+        return [task for task in (self._subscribing, self._housekeeping) if task is not None]
 
     async def start(self) -> None:
         """Wait for the database, then take readings."""
@@ -171,8 +179,8 @@ class Ingest:
         can_commit = pipeline is not None and not pipeline.is_away and not pipeline.failure.done()
         if pipeline is not None and can_commit and not await pipeline.drain(patience_s):
             log.warning("not everything could be committed within %g s", patience_s)
-        for task in (self._subscribing, self._housekeeping):
-            if task is not None:
+        for task in self.tasks:
+            if not task.done():
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

@@ -129,14 +129,21 @@ class Simulation:
         every_us: int,
         tell: Callable[[Progress], None] = lambda _progress: None,
     ) -> None:
-        """Read the park's meters every `every_us` of `now_us`, a clock that may run faster, until stopped."""
-        gateways = [gateway for gateway in self.gateways if isinstance(gateway, SimulatedGateway)]
+        """Read the park's meters every `every_us` of `now_us`, a clock that may run faster, until stopped; the real
+        plant is replayed up to that clock.
+        """
         while not stop.is_set():
             now = now_us()
-            for gateway in gateways:
+            for gateway in self.gateways:
                 gateway.advance(now - now % every_us, every_us)
-            tell(self._progress(gateways, now, now, now))
+            tell(self._progress(self.gateways, now, now, now))
             stop.wait(min(1.0, every_us / 1e6))
+
+    @property
+    def behind_us(self) -> int:
+        """Up to when the park has been sent, by its gateway that is furthest behind; without a park, the plant."""
+        park = [gateway for gateway in self.gateways if isinstance(gateway, SimulatedGateway)]
+        return min(gateway.until_us for gateway in park or self.gateways)
 
 
 def accelerated(rate: float, start_us: int) -> Callable[[], int]:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from domain.interval import from_us, to_us
 from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Trait
 from storage.binary_copy import Column, copy_in, copy_out, text_array
-from storage.database import RUN_ORDER_LOCK
+from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK
 
 _POSTGRES_TYPES = {"<i2": "int2", "<i4": "int4", "<i8": "int8"}
 
@@ -57,6 +57,22 @@ def _columns(dtype: np.dtype[Any]) -> list[tuple[str, str, int]]:
 
 _CONSUMPTION_COLUMNS = _columns(CONSUMPTION_ROW)
 _LEDGER_COLUMNS = _columns(LEDGER_ROW)
+
+
+def take_shard(conn: psycopg.Connection[Any], shard: int) -> bool:
+    """Whether this connection is now the one that keeps the books of a shard, for as long as it lives."""
+    row = conn.execute("SELECT pg_try_advisory_lock(%s, %s)", [ENGINE_LOCK, shard]).fetchone()
+    return row == (True,)
+
+
+def read_one_moment(conn: psycopg.Connection[Any]) -> None:
+    """Let the transaction that begins read everything as of one moment."""
+    conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def hold_back_others(conn: psycopg.Connection[Any]) -> None:
+    """Let whoever else keeps books wait until this transaction ends. Before its first snapshot is taken."""
+    conn.execute("LOCK TABLE cursors IN EXCLUSIVE MODE")
 
 
 class Books:

@@ -1,4 +1,4 @@
-"""Which readings of a register are believed: the five rules of DESIGN.md section 4.
+"""Which readings of a register are believed: the five rules of docs/rules.md.
 
 A reading *continues* another when it isn't below it and not more than max_rate × elapsed above. In the plane of
 (count, max_rate × time - count) that is: it is not smaller in either. So `continues` is a partial order.

@@ -1,4 +1,4 @@
-"""Amounts of periods to consumption by interval (DESIGN.md section 4, `delta`)."""
+"""Amounts of periods to consumption by interval (docs/rules.md, `delta`)."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def tally(
     duplicates: Int64s,
     conflicts: Int64s,
 ) -> None:
-    """Count duplicates and conflicts by gateway (CONTRACT.md section 3, `account`).
+    """Count duplicates and conflicts by gateway (docs/contract.md section 3, `account`).
 
     order                  int64 (n,)  by stamp, then in order of arrival
     gateways               int64 (n,)  of each reading, numbered from 0

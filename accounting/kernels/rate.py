@@ -1,4 +1,4 @@
-"""Readings of a power or flow to consumption by interval, by trapezoids (DESIGN.md section 4, `rate`).
+"""Readings of a power or flow to consumption by interval, by trapezoids (docs/rules.md, `rate`).
 
 The area of an interval is a sum of fractions: one with the denominator of the way that its start cuts, one
 with that of its end, the rest whole. It is rounded once, half to even, from the exact sum.

@@ -1,4 +1,4 @@
-"""Believed readings of a register to consumption by interval (DESIGN.md section 4, `register`)."""
+"""Believed readings of a register to consumption by interval (docs/rules.md, `register`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which readings stand: one count a stamp, or none (DESIGN.md section 3).
+"""Which readings stand: one count a stamp, or none (docs/rules.md).
 
 At a stamp, what can never stand is left out first: what the device calls invalid, counts beyond the limit, and
 for a register counts below zero or at its modulus and above. Of the rest the highest revision wins; with

@@ -10,9 +10,7 @@ from accounting.kernels.compiled import Int, UInt, int64, kernel, uint64
 
 U0 = uint64(0)
 U1 = uint64(1)
-U2 = uint64(2)
 U32 = uint64(32)
-U63 = uint64(63)
 U64 = uint64(64)
 LOW = uint64(0xFFFFFFFF)
 BASE = uint64(1 << 32)

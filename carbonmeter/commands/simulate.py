@@ -183,7 +183,7 @@ def _push(simulation: Simulation, scene: Scene, arguments: argparse.Namespace, s
             progress(str(state))
 
     if arguments.rate is not None and scene.start_us is not None:
-        runs = accelerated(arguments.rate, min(gateway.until_us for gateway in simulation.gateways))
+        runs = accelerated(arguments.rate, simulation.behind_us)
         simulation.live(stop, now_us=lambda: min(runs(), clock.now_us()), every_us=arguments.every, tell=tell)
         return
     if simulation.push(clock.now_us(), stop, tell) and arguments.duration != 0 and scene.start_us is not None:

@@ -32,7 +32,7 @@ CREATE TABLE cursors (
     rules_version    text   NOT NULL
 );
 
--- Every stored reading of a channel-day, packed (accounting.channel_days.READING_DTYPE), in chunks, so that a
+-- Every stored reading of a channel-day, packed (accounting.channel.READING_DTYPE), in chunks, so that a
 -- fast meter doesn't rewrite its day. Derived from the log; `verify` compares both.
 CREATE TABLE channel_days (
     channel_id    integer  NOT NULL,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.interval import INTERVALS_PER_DAY
-from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, NO_ANCHOR
+from domain.ledger import LEDGER_ROW, NO_ANCHOR
 from domain.reading import Flag, Quality
 
 LATE = int(Flag.LATE) << 2
@@ -179,14 +179,3 @@ def late_intervals(ends_us: Int64, at: Int64, committed_us: Int64, late_us: int)
     earliest = np.minimum.accumulate(committed_us[order][::-1])[::-1]
     closing = np.minimum(np.searchsorted(at[order], ends_us), len(at) - 1)
     return np.asarray(earliest[closing] - ends_us > late_us)
-
-
-__all__ = [
-    "CONSUMPTION_ROW",
-    "Changes",
-    "consumption_changes",
-    "dense_days",
-    "late_intervals",
-    "ledger_changes",
-    "sum_days",
-]

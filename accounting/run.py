@@ -27,6 +27,7 @@ from accounting.factors.load import load as load_library
 from accounting.kernels import warm
 from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
 from accounting.settings import AccountingSettings
+from accounting.substitution import filling_rules
 from accounting.work import Cause, EnterpriseWork, Memory, PointWork, TickResult, groups
 from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
@@ -240,6 +241,11 @@ class Accountant:
         elif change.kind in ("source", "parameter"):
             source = enterprise.sources[change.key[0]]
             mine.whole_sources[source.id] = (source, cause)
+        elif change.kind == "product":
+            for source in enterprise.sources.values():
+                # its output may scale what a substitution rule fills
+                if filling_rules(source, self._library.tables.substitutions):
+                    mine.whole_sources[source.id] = (source, cause)
         elif change.kind == "enterprise":
             for source in enterprise.sources.values():
                 mine.whole_sources[source.id] = (source, cause)

@@ -14,11 +14,12 @@ from accounting.entries import Changes, dense_days, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.points import Touched, touched_days
 from accounting.rows import by_id, columns_of, stretches, superseded
-from accounting.sources import SourceStretch, source_stretches
+from accounting.sources import SourceStretch, Window, points_of, source_stretches
+from accounting.substitution import affected, filling_rules, reach
 from accounting.work import Cause, EnterpriseWork, Memory, Rows, TickResult
 from domain.interval import INTERVALS_PER_DAY, Calendar
 from domain.ledger import ACCOUNT_SERIES, Trait
-from domain.registry import Enterprise, Point, Source
+from domain.registry import Enterprise, Source
 
 Job = tuple[Enterprise, Source, int, int, Cause]  # the source's days [first, end), and why
 
@@ -43,6 +44,7 @@ class SourcesRun:
         self._run_id = run_id
         self._result = result
         self._memory = memory
+        self._rules = library.tables.substitutions
 
     def recompute(self, group: Sequence[EnterpriseWork], touched: Touched) -> None:
         """Recompute the sources over changed points and those that changed themselves."""
@@ -54,15 +56,16 @@ class SourcesRun:
                 {
                     point.id
                     for work, source, _ in whole_sources
-                    for point in _points_of(work.enterprise, source)
+                    for point in points_of(work.enterprise, source, self._rules)
                 }
             )
         )
         whole_by_id = {source.id: cause for _, source, cause in whole_sources}
         for work in group:
             for source in work.enterprise.sources.values():
-                points = _points_of(work.enterprise, source)
+                points = points_of(work.enterprise, source, self._rules)
                 days, cause = touched_days(points, touched)
+                days = affected(filling_rules(source, self._rules), days, self._calendar)
                 if source.id in whole_by_id:
                     cause = whole_by_id[source.id]
                     spans = [bounds[source.id]] if source.id in bounds else []
@@ -86,11 +89,15 @@ class SourcesRun:
             self._source_jobs(together)
 
     def _source_jobs(self, jobs: Sequence[Job]) -> None:
+        reaches = [
+            reach(filling_rules(source, self._rules), first_day, end_day, self._calendar)
+            for _, source, first_day, end_day, _ in jobs
+        ]
         wants = sorted(
             {
                 (point.id, first_day, end_day - 1)
-                for enterprise, source, first_day, end_day, _ in jobs
-                for point in _points_of(enterprise, source)
+                for (enterprise, source, *_), (first_day, end_day) in zip(jobs, reaches, strict=True)
+                for point in points_of(enterprise, source, self._rules)
             }
         )
         consumption = self._books.consumption(*columns_of(wants))
@@ -100,13 +107,18 @@ class SourcesRun:
         causes = sorted({job[4] for job in jobs}, key=repr)
         cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
         written: list[tuple[Enterprise, Trait, Changes]] = []
-        for enterprise, source, first_day, end_day, cause in jobs:
-            dense = {
-                point.id: dense_days(by_point[point.id], first_day, end_day)
-                for point in _points_of(enterprise, source)
-            }
+        for (enterprise, source, first_day, end_day, cause), (from_day, to_day) in zip(
+            jobs, reaches, strict=True
+        ):
+            window = Window(
+                from_day,
+                {
+                    point.id: dense_days(by_point[point.id], from_day, to_day)
+                    for point in points_of(enterprise, source, self._rules)
+                },
+            )
             for stretch in source_stretches(
-                enterprise, source, first_day, end_day, dense, self._library, self._calendar
+                enterprise, source, first_day, end_day, window, self._library, self._calendar
             ):
                 days = len(stretch.mg)
                 standing_here = _days(
@@ -198,11 +210,6 @@ def _trait(stretch: SourceStretch) -> Trait:
         boundaries = ("account", "ets") if stretch.series == ACCOUNT_SERIES else ("ets",)
         return Trait("CO2", 0, boundaries, stretch.unit)
     return Trait(factor.gas, factor.scope, factor.boundaries, stretch.unit)
-
-
-def _points_of(enterprise: Enterprise, source: Source) -> list[Point]:
-    names = dict.fromkeys(term.point for dated in source.versions for term in dated.value.terms)
-    return [enterprise.points[name] for name in names]
 
 
 def _days(rows: Rows, series: int, first_day: int, end_day: int) -> Rows:

@@ -17,12 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from accounting.factors.load import FactorLibrary, SourceFactor
+from accounting.factors.substitution import GAP_MEAN, HIGHEST_MONTH
+from accounting.factors.tables import SubstitutionRule
 from accounting.kernels.emission import emission
+from accounting.substitution import (
+    SUBSTITUTED,
+    fill_gaps,
+    fill_months,
+    filling_rules,
+    output_points,
+    registers_of,
+)
 from domain.errors import FactorNotFound
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
 from domain.ledger import ACCOUNT_SERIES, MARKET_SERIES
 from domain.reading import VALUE_BOUND, Flag, Quality
-from domain.registry import Enterprise, Point, Source, SourceVersion, Term, dated_value
+from domain.registry import Enterprise, Kind, Point, Source, SourceVersion, Term, dated_value
 from domain.unit import conversion, decimal_exponent
 
 log = logging.getLogger(__name__)
@@ -144,18 +154,140 @@ def sum_of_terms(
     return np.where(known, total, 0), states
 
 
+def points_of(enterprise: Enterprise, source: Source, rules: Mapping[str, SubstitutionRule]) -> list[Point]:
+    """The points whose consumption decides the entries of a source."""
+    names = dict.fromkeys(term.point for dated in source.versions for term in dated.value.terms)
+    points = [enterprise.points[name] for name in names]
+    filling = filling_rules(source, rules)
+    if filling:
+        points += [each for point in points for each in registers_of(enterprise, point)]
+        points += output_points(enterprise, filling)
+    return list({point.id: point for point in points}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Consumption of the points of a source, dense, on days that reach as far as its substitution rules look."""
+
+    first_day: int
+    rows: Mapping[int, npt.NDArray[Any]]  # by point id: CONSUMPTION_ROW
+
+    def days(self, first_day: int, end_day: int) -> dict[int, npt.NDArray[Any]]:
+        return {
+            id_: rows[first_day - self.first_day : end_day - self.first_day]
+            for id_, rows in self.rows.items()
+        }
+
+
+def _amounts(
+    enterprise: Enterprise,
+    version: SourceVersion,
+    multipliers: list[int],
+    window: Window,
+    day: int,
+    until: int,
+    library: FactorLibrary,
+    calendar: Calendar,
+) -> tuple[Int64, Int16]:
+    """Amounts and states of a version's sum on the days [day, until), filled by its rule if it has one."""
+    rule = library.tables.substitutions.get(version.substitution or "")
+    if rule is None or rule.fuel_classes:
+        here = window.days(day, until)
+        count = (until - day) * INTERVALS_PER_DAY
+        return sum_of_terms(enterprise, version.terms, multipliers, here, calendar.day_start(day), count)
+    rows = dict(window.rows)
+    first_us = calendar.day_start(window.first_day)
+    count = len(next(iter(rows.values()))) * INTERVALS_PER_DAY
+    if rule.code == GAP_MEAN:
+        output = _output(enterprise, window, count, calendar)
+        for term in version.terms:
+            point = enterprise.points[term.point]
+            rows[point.id] = _without_gaps(enterprise, point, rule, rows, first_us, count, output)
+    total, states = sum_of_terms(enterprise, version.terms, multipliers, rows, first_us, count)
+    if rule.code == HIGHEST_MONTH:
+        expected = np.zeros(count, bool)
+        for term in version.terms:
+            expected |= valid_intervals(validity(enterprise, term.point), first_us, count)
+        total, states = fill_months(total, states, expected, window.first_day, calendar)
+    wanted = slice(
+        (day - window.first_day) * INTERVALS_PER_DAY, (until - window.first_day) * INTERVALS_PER_DAY
+    )
+    return total[wanted], states[wanted]
+
+
+def _without_gaps(
+    enterprise: Enterprise,
+    point: Point,
+    rule: SubstitutionRule,
+    rows: Mapping[int, npt.NDArray[Any]],
+    first_us: int,
+    count: int,
+    output: tuple[Int64, Bools] | None,
+) -> npt.NDArray[Any]:
+    """The rows of a point with its gaps filled; a register's as they are."""
+    own = rows[point.id]
+    if point.derivation is None and point.kind is Kind.REGISTER:
+        return own
+    fillable = np.ones(count, bool)
+    for register in registers_of(enterprise, point):
+        fillable &= rows[register.id]["states"].ravel() & 3 != Quality.MISSING
+    valid = valid_intervals(validity(enterprise, point.name), first_us, count)
+    amounts, states = fill_gaps(rule, own["amounts"].ravel(), own["states"].ravel(), valid, fillable, output)
+    result = own.copy()
+    result["amounts"], result["states"] = (
+        amounts.reshape(-1, INTERVALS_PER_DAY),
+        states.reshape(-1, INTERVALS_PER_DAY),
+    )
+    return result
+
+
+def _output(
+    enterprise: Enterprise, window: Window, count: int, calendar: Calendar
+) -> tuple[Int64, Bools] | None:
+    """Output of the enterprise's one product, in its own finest unit, and where all of its parts are known."""
+    if len(enterprise.products) != 1:
+        return None
+    (product,) = enterprise.products.values()
+    scales = [term_unit(enterprise, dated.value.terms) for dated in product.versions]
+    if len({(unit, exponent) for unit, exponent, _ in scales}) != 1:
+        return None  # amounts of versions that count differently have no ratio
+    amounts, known = np.zeros(count, np.int64), np.zeros(count, bool)
+    end_day = window.first_day + count // INTERVALS_PER_DAY
+    begins = [dated.from_day for dated in product.versions]
+    for dated, (_, _, multipliers), until in zip(
+        product.versions, scales, [*begins[1:], end_day], strict=True
+    ):
+        day = max(window.first_day, window.first_day if dated.from_day is None else dated.from_day)
+        until = min(end_day, end_day if until is None else until)
+        if day >= until:
+            continue
+        intervals = (until - day) * INTERVALS_PER_DAY
+        sums, states = sum_of_terms(
+            enterprise,
+            dated.value.terms,
+            multipliers,
+            window.days(day, until),
+            calendar.day_start(day),
+            intervals,
+        )
+        first = (day - window.first_day) * INTERVALS_PER_DAY
+        amounts[first : first + intervals] = sums
+        known[first : first + intervals] = states & 3 != Quality.MISSING
+    return amounts, known
+
+
 def source_stretches(
     enterprise: Enterprise,
     source: Source,
     first_day: int,
     end_day: int,
-    rows: Mapping[int, npt.NDArray[Any]],
+    window: Window,
     library: FactorLibrary,
     calendar: Calendar,
 ) -> Iterator[SourceStretch]:
     """The entries of a source on [first_day, end_day), cut where its version or its factor changes.
 
-    rows  by point id: dense CONSUMPTION_ROW of exactly these days
+    window  reaches over these days, and as far around them as the source's substitution rules look
     """
     day = first_day
     while day < end_day:
@@ -176,10 +308,8 @@ def source_stretches(
         except FactorNotFound as error:
             _complain(str(error))
             until = min(until, calendar.month_start(day, 1))
-        count = (until - day) * INTERVALS_PER_DAY
-        here = {id_: dense[day - first_day : until - first_day] for id_, dense in rows.items()}
-        consumption, states = sum_of_terms(
-            enterprise, version.terms, multipliers, here, calendar.day_start(day), count
+        consumption, states = _amounts(
+            enterprise, version, multipliers, window, day, until, library, calendar
         )
         for series, factor in factors.items():
             yield _stretch(day, series, unit, exponent, factor, consumption, states)
@@ -202,7 +332,10 @@ def _stretch(
     else:
         mg, within = emission(consumption, factor.mg_per_unit * Fraction(10) ** exponent)
         states = np.where(within, states, (states & ~3) | _IMPLAUSIBLE).astype(np.int16)
-        mg = np.where(states & 3 == Quality.MISSING, 0, mg)
+        known = states & 3 != Quality.MISSING
+        mg = np.where(known, mg, 0)
+        if factor.is_substituted:
+            states = np.where(known, (states & ~3) | SUBSTITUTED, states).astype(np.int16)
     shape = (-1, INTERVALS_PER_DAY)
     return SourceStretch(
         day,

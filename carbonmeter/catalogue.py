@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from accounting.factors.load import FactorLibrary
-from domain.registry import Parameter
+from domain.registry import Kind, Parameter
 
 
 class FactorCatalogue:
@@ -56,5 +56,9 @@ class FactorCatalogue:
         material: str | None,
         parameters: Iterable[Parameter],
         unit: str,
+        substitution: str | None,
+        kinds: Collection[Kind],
     ) -> str | None:
-        return self._library.method_fault(industry, edition, method, fuel, material, parameters, unit)
+        return self._library.method_fault(
+            industry, edition, method, fuel, material, parameters, unit, substitution, kinds
+        )

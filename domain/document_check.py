@@ -12,10 +12,10 @@ from typing import Protocol
 
 from domain.channel_check import EXPONENT_MIN, Merged, check_channel
 from domain.derived_function import function_faults
-from domain.document_fields import FAULTY, SUBSTITUTIONS, suggestion
+from domain.document_fields import FAULTY, suggestion
 from domain.errors import Fault
 from domain.industry import INDUSTRIES
-from domain.registry import Parameter
+from domain.registry import Kind, Parameter
 from domain.registry_items import DERIVED_RESOLUTION, ItemKey, fraction, parameter, terms
 from domain.unit import UNITS, Form, NotConvertible, conversion, decimal_exponent, quantity_fault
 
@@ -44,8 +44,13 @@ class Catalogue(Protocol):
         material: str | None,
         parameters: Iterable[Parameter],
         unit: str,
+        substitution: str | None,
+        kinds: Collection[Kind],
     ) -> str | None:
-        """Why a source's sum in `unit` can't be accounted under an edition (None: the default), or None."""
+        """Why a source's sum in `unit` can't be accounted under an edition (None: the default), or None.
+
+        kinds  of the channels in the sum, of those too that a derived one is computed from
+        """
         ...
 
 
@@ -261,11 +266,6 @@ class _Enterprise:
 
     def check_source(self, code: str, begins: str, each: Merged) -> None:
         unit, method = self.check_sum(each), each.get("method")
-        if each.get("substitution") in SUBSTITUTIONS:
-            # Accepted without effect, a rule would let people believe that gaps are filled.
-            self.fault(
-                each.at("substitution"), "isn't built yet: leave it out, what is missing stays missing"
-            )
         if self.industry is None or method is None:
             return
         codes = self.catalogue.source_codes(self.industry)
@@ -280,13 +280,33 @@ class _Enterprise:
             ]
             misfits = [
                 self.catalogue.method_fault(
-                    self.industry, edition, method, each.get("fuel"), each.get("material"), parameters, unit
+                    self.industry,
+                    edition,
+                    method,
+                    each.get("fuel"),
+                    each.get("material"),
+                    parameters,
+                    unit,
+                    each.get("substitution"),
+                    self.kinds(each),
                 )
                 for edition in self.editions(code, begins)
             ]
             # Accounted under one of the editions that hold meanwhile, it is of use.
             if misfits and all(misfits):
                 self.fault(each.place, str(misfits[0]))
+
+    def kinds(self, each: Merged) -> set[Kind]:
+        """The kinds of the channels that a sum is of, by way of derived ones too."""
+        names = {term.point for term in terms(each.get("expression") or "")}
+        for key, derived in self.by_kind["derived"].items():
+            if "/".join(key) in names:
+                names |= set((derived.get("inputs") or {}).values())
+        return {
+            Kind(channel.get("kind"))
+            for (meter, name, _), channel in self.by_kind["channel"].items()
+            if f"{meter}/{name}" in names and channel.get("kind")
+        }
 
     def editions(self, code: str, begins: str) -> list[str | None]:
         """The editions that hold while a version of a source does; None stands for the industry's own."""

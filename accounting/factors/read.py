@@ -19,6 +19,8 @@ from accounting.factors.tables import (
     HeatFactor,
     Membership,
     ProcessFactor,
+    Stand,
+    SubstitutionRule,
     content_hash,
 )
 from accounting.methods.data_file import Faults, Row, read_rows
@@ -44,6 +46,9 @@ PROCESS_COLUMNS = [
 ]  # fmt: skip
 GWP_COLUMNS = ["gas", "name_zh", "gwp_set", "value", "unit", "source", "confidence"]
 HEAT_COLUMNS = ["name_zh", "value", "unit", "valid_from", "valid_to", "source", "confidence", "note"]
+SUBSTITUTION_COLUMNS = [
+    "rule", "parameter", "edition", "fuel_class", "value", "unit", "source", "confidence", "note",
+]  # fmt: skip
 REGION_COLUMNS = [
     "district",
     "name_zh",
@@ -91,11 +96,13 @@ class _Reader:
         self.fuel_classes: dict[str, str] = {}
         self.process: dict[tuple[str, str, str, str, str], ProcessFactor] = {}
         self.process_rows: dict[tuple[str, str, str, str, str], Row] = {}
+        self.substitutions: dict[str, dict[tuple[str, str, str], Stand]] = {}
 
     def read(self) -> None:
         self._areas()
         self._regions()
         self._fuel_classes()
+        self._substitutions()
         edition_folders = {code.replace("-", "_"): code for code in self.methods.editions}
         folders = sorted(
             path for path in self.folder.iterdir() if path.is_dir() and path.name != "__pycache__"
@@ -141,6 +148,7 @@ class _Reader:
             self.alternative_fuels,
             self.fuel_classes,
             self.process,
+            {code: SubstitutionRule(code, stands) for code, stands in self.substitutions.items()},
         )
         set_hash = content_hash(
             content,
@@ -149,10 +157,10 @@ class _Reader:
             self.methods.parameter_units,
             self.methods.by_edition,
         )
-        areas, memberships, grid, heat, gwp, fuels, alternative_fuels, fuel_classes, process = content
+        areas, memberships, grid, heat, gwp, fuels, alternative_fuels, fuel_classes, process, rules = content
         return FactorTables(
             areas, tuple(memberships), tuple(grid), tuple(heat), gwp, fuels, alternative_fuels, fuel_classes, process,
-            set_hash,
+            rules, set_hash,
         )  # fmt: skip
 
     # --- cells
@@ -218,6 +226,22 @@ class _Reader:
             row.text("source")
             row.confidence()
             self.fuel_classes[code] = row.choice("class", _CLASSES)
+
+    def _substitutions(self) -> None:
+        for row in read_rows(self.folder / "substitution.csv", SUBSTITUTION_COLUMNS, self.faults):
+            code, source, confidence = row.text("rule"), row.text("source"), row.confidence()
+            edition = row.choice("edition", self.methods.editions) if row.optional("edition") else ""
+            fuel_class = row.choice("fuel_class", _CLASSES) if row.optional("fuel_class") else ""
+            key = (row.optional("parameter"), edition, fuel_class)
+            if fuel_class:
+                figure = self._figure(row, "value", key[0], row.optional("unit"), edition, source)
+                value = None if figure is None else figure.value
+            else:
+                value = row.number_or_none("value")
+            stands = self.substitutions.setdefault(code, {})
+            if key in stands:
+                row.fault(f"{key[0]} of {code} is given twice")
+            stands[key] = Stand(value, row.optional("unit"), source, confidence, row.optional("note"))
 
     def _grid(self, path: Path) -> None:
         for row in read_rows(path, GRID_COLUMNS, self.faults):

@@ -5,8 +5,9 @@ Asked once a range of days: every answer says from which day until which it hold
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -14,13 +15,20 @@ from typing import Any
 from accounting.factors import electricity
 from accounting.factors.inputs import Inputs, Location, in_force, in_unit, range_fault
 from accounting.factors.kinds import formula_of
-from accounting.factors.tables import FactorTables
+from accounting.factors.substitution import (
+    month_ends,
+    of_the_month,
+    substituted,
+    substitution_fault,
+)
+from accounting.factors.substitution import description as substitution_description
+from accounting.factors.tables import FactorTables, SubstitutionRule
 from accounting.factors.value import fraction_text
 from accounting.methods.load import Methods
 from accounting.methods.method import Method, Place, Role
 from domain.errors import FactorNotFound
 from domain.interval import EPOCH_DATE, Calendar
-from domain.registry import Enterprise, Parameter, Source, SourceVersion, dated_value
+from domain.registry import Enterprise, Kind, Parameter, Source, SourceVersion, dated_value
 
 MG_PER_TONNE = 1_000_000_000
 DEFAULT_GRID = "province"
@@ -44,6 +52,7 @@ class SourceFactor:
     deduction: bool
     provisional: bool
     description: dict[str, Any] = field(hash=False)
+    is_substituted: bool = False  # by a rule of parameters: what is counted by it is an estimate
     from_day: int | None = None  # None: since ever
     until_day: int | None = None  # None: open
 
@@ -122,7 +131,7 @@ class FactorLibrary:
         version = dated_value(source.versions, day)
         local = calendar.date(day)
         editions = self._editions(enterprise, day, local)
-        from_day, until_day = self._range(enterprise, source, version, day)
+        from_day, until_day = self._range(enterprise, source, version, day, calendar)
         if version is None:
             return _Answer(
                 from_day, until_day, (), f"source {source.code!r} of {enterprise.uscc} has not begun yet"
@@ -137,12 +146,11 @@ class FactorLibrary:
                 dated_value(enterprise.districts, day),
                 local,
             )
-            given = in_force(source.parameters, day)
-            inputs = Inputs(
-                self.tables, self.methods, method, version.fuel, version.material, given, location
-            )
             try:
-                factors.append(self._factor(inputs, unit, boundaries, from_day, until_day))
+                factor = self._source_factor(
+                    method, version, source.parameters, location, unit, boundaries, day, calendar
+                )
+                factors.append(replace(factor, from_day=from_day, until_day=until_day))
             except FactorNotFound as error:
                 refusals.append(f"{' and '.join(boundaries)} under {method.edition}: {error}")
         if not factors:
@@ -189,7 +197,12 @@ class FactorLibrary:
         )
 
     def _range(
-        self, enterprise: Enterprise, source: Source, version: SourceVersion | None, day: int
+        self,
+        enterprise: Enterprise,
+        source: Source,
+        version: SourceVersion | None,
+        day: int,
+        calendar: Calendar,
     ) -> tuple[int | None, int | None]:
         """Days around `day` between which nothing changes that a factor depends on."""
         histories: list[Sequence[Any]] = [
@@ -207,6 +220,8 @@ class FactorLibrary:
             if method is not None:
                 days |= _days([method.ets_until])
                 places |= {spec.place for spec in method.parameters.values()}
+        if version is not None and (rule := self.tables.substitutions.get(version.substitution or "")):
+            days |= month_ends(source.parameters, rule.parameters(self._class_of(version.fuel)), calendar)
         if Place.GRID in places:
             days |= self._grid_days
         if Place.HEAT in places:
@@ -215,14 +230,48 @@ class FactorLibrary:
         after = [each for each in days if each > day]
         return max(before, default=None), min(after, default=None)
 
-    def _factor(
+    def _class_of(self, fuel: str | None) -> str:
+        return self.tables.fuel_classes.get(fuel or "", "")
+
+    def _source_factor(
         self,
-        inputs: Inputs,
+        method: Method,
+        version: SourceVersion,
+        parameters: Sequence[Parameter],
+        location: Location,
         unit: str,
         boundaries: tuple[str, ...],
-        from_day: int | None,
-        until_day: int | None,
+        day: int,
+        calendar: Calendar,
     ) -> SourceFactor:
+        """The factor of a day, with what its substitution rule puts in the place of parameters."""
+
+        def factor(given: Mapping[str, Parameter]) -> SourceFactor:
+            inputs = Inputs(
+                self.tables, self.methods, method, version.fuel, version.material, given, location
+            )
+            return self._factor(inputs, unit, boundaries)
+
+        rule: SubstitutionRule | None = self.tables.substitutions.get(version.substitution or "")
+        earlier = in_force(parameters, day)
+        fuel_class = self._class_of(version.fuel)
+        if rule is None or not rule.parameters(fuel_class):
+            return factor(earlier)
+        valid = of_the_month(parameters, rule.parameters(fuel_class), day, calendar)
+        given, lacking = substituted(rule, method.edition, fuel_class, in_force(valid, day))
+        result = factor(given)
+        if not lacking:
+            return result
+        mg_per_unit_earlier: Fraction | None = None
+        if any(name in earlier for name in lacking):
+            with suppress(FactorNotFound):  # of several values lacking, some may have none before either
+                mg_per_unit_earlier = factor(earlier).mg_per_unit
+        result.description["substitution"] = substitution_description(
+            rule, method.edition, fuel_class, lacking, earlier, mg_per_unit_earlier
+        )
+        return replace(result, is_substituted=True)
+
+    def _factor(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> SourceFactor:
         method = inputs.method
         tonnes, amount_unit = formula_of(method.kind, method.code)(inputs)
         if inputs.missing:
@@ -255,10 +304,10 @@ class FactorLibrary:
             "provisional": provisional,
             "factors": [value.description() for value in inputs.used],
             "passed_over": list(inputs.passed_over),
+            "substitution": None,
         }
         return SourceFactor(
             mg_per_unit, unit, method.gases[0], method.scope, boundaries, method.deduction, provisional, description,
-            from_day, until_day,
         )  # fmt: skip
 
     # --- what a registry document may say
@@ -280,10 +329,13 @@ class FactorLibrary:
         material: str | None,
         parameters: Iterable[Parameter],
         unit: str,
+        substitution: str | None = None,
+        kinds: Collection[Kind] = (),
     ) -> str | None:
         """What is wrong with a source of an enterprise, all in one text, or None.
 
         unit        of the source's sum
+        kinds       of the channels in the sum, of those too that a derived one is computed from
         parameters  all that are registered, whatever their dates: a required one must be among them
 
         Without an edition the industry's guideline decides; a source that only the market's editions know passes
@@ -303,14 +355,21 @@ class FactorLibrary:
             return f"method {method!r} is none of {industry} under {own}; known are {', '.join(listed)}"
         faults: list[str] = []
         for each in known:
-            found = self._faults(each, fuel, material, parameters, unit)
+            found = self._faults(each, fuel, material, parameters, unit, substitution, kinds)
             if not found:
                 return None
             faults = faults or found
         return "; ".join(faults)
 
     def _faults(
-        self, method: Method, fuel: str | None, material: str | None, parameters: list[Parameter], unit: str
+        self,
+        method: Method,
+        fuel: str | None,
+        material: str | None,
+        parameters: list[Parameter],
+        unit: str,
+        substitution: str | None,
+        kinds: Collection[Kind],
     ) -> list[str]:
         takes_fuel = any(spec.place is Place.FUEL for spec in method.parameters.values())
         faults: list[str] = []
@@ -331,10 +390,16 @@ class FactorLibrary:
                 fault = f"parameter {error}"
             if fault:
                 faults.append(fault)
+        given = in_force(parameters, None)
+        if substitution is not None:
+            rule, fuel_class = self.tables.substitutions[substitution], self._class_of(fuel)
+            fault = substitution_fault(rule, method, fuel, fuel_class, kinds)
+            if fault:
+                faults.append(fault)
+            elif rule.fuel_classes:
+                given, _ = substituted(rule, method.edition, fuel_class, given)
         location = Location(DEFAULT_GRID, None, None)
-        inputs = Inputs(
-            self.tables, self.methods, method, fuel, material, in_force(parameters, None), location
-        )
+        inputs = Inputs(self.tables, self.methods, method, fuel, material, given, location)
         if (
             method.fuels
             and fuel is not None
@@ -344,7 +409,7 @@ class FactorLibrary:
             faults.append(f"fuel {fuel!r} is none of {method.code}; known are {', '.join(method.fuels)}")
         try:
             if not faults:
-                self._factor(inputs, unit, ("account",), None, None)
+                self._factor(inputs, unit, ("account",))
             else:
                 formula_of(method.kind, method.code)
         except FactorNotFound as error:

@@ -78,6 +78,43 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Stand:
+    """One row of a substitution rule: what stands in; None where the edition's own table, or another figure, does."""
+
+    value: Fraction | None
+    unit: str
+    source: str
+    confidence: str
+    note: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SubstitutionRule:
+    """A substitution rule by its rows, (parameter, edition or "" for any, fuel class or "")."""
+
+    code: str
+    stands: Mapping[tuple[str, str, str], Stand] = field(hash=False)
+
+    def number(self, name: str) -> Fraction:
+        """A number that the rule itself works by, such as the longest gap."""
+        value = self.stands[name, "", ""].value
+        assert value is not None
+        return value
+
+    @property
+    def fuel_classes(self) -> tuple[str, ...]:
+        """The classes of fuel that it is for; empty: it replaces no parameter."""
+        return tuple(dict.fromkeys(fuel_class for _, _, fuel_class in self.stands if fuel_class))
+
+    def parameters(self, fuel_class: str) -> tuple[str, ...]:
+        """The parameters of such a fuel that need a value of the month."""
+        return tuple(dict.fromkeys(name for name, _, of in self.stands if of and of == fuel_class))
+
+    def stand(self, parameter: str, edition: str, fuel_class: str) -> Stand:
+        return self.stands.get((parameter, edition, fuel_class)) or self.stands[parameter, "", fuel_class]
+
+
+@dataclass(frozen=True, slots=True)
 class FactorTables:
     """A frozen set of tables. `set_hash` is the SHA-256 of its content, whatever the files' order and layout."""
 
@@ -92,6 +129,7 @@ class FactorTables:
     process: Mapping[
         tuple[str, str, str, str, str], ProcessFactor
     ]  # (edition, industry, method, material, parameter)
+    substitutions: Mapping[str, SubstitutionRule]
     set_hash: str
 
 

@@ -516,11 +516,6 @@ CASES: list[tuple[str, Any, list[str]]] = [
     ),
     (
         f"{E}.sources[0].substitution",
-        "gap_mean_7d",
-        [f"{E}.sources[0].substitution: isn't built yet: leave it out, what is missing stays missing"],
-    ),
-    (
-        f"{E}.sources[0].substitution",
         "mean",
         [
             f"{E}.sources[0].substitution: 'mean' is no substitution rule; known are gap_mean_7d, coal_ncv_default,"

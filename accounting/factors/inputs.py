@@ -1,6 +1,6 @@
 """The inputs of a formula, each from the first place that has it, with a record of what was chosen and how.
 
-A registered parameter stands before every default. Of several of one name the latest begun stands; of those
+A given parameter stands before every default. Of several of one name the latest begun stands; of those
 that begin on the same day the better on the ladder: measured, contract, anything else.
 """
 
@@ -19,7 +19,12 @@ from accounting.methods.method import Method, ParameterSpec, ParameterUnit, Plac
 from domain.errors import FactorNotFound
 from domain.interval import EPOCH_DATE
 from domain.registry import Parameter
-from domain.unit import NotConvertible, conversion
+from domain.unit import UNITS, NotConvertible, conversion, convert
+
+AMOUNT = "amount"  # the unit of a parameter that is an amount like the activity's own
+# parts of a whole; of a tonne of one thing in a tonne of another there can't be more than one either
+_UPPER = {"fraction": 1, "percent": 100, "tC/t": 1, "t/t": 1, "t/t feed gas": 1}
+_NAMED_BY_CODE = ("alternative_fuel", "feedstock")  # kinds whose code may be given as fuel or as material
 
 
 def in_force(parameters: Iterable[Parameter], day: int | None) -> dict[str, Parameter]:
@@ -39,14 +44,24 @@ def _precedence(parameter: Parameter) -> tuple[bool, int, int]:
 
 
 def in_unit(
-    parameter: Parameter, spec: ParameterSpec, units: Sequence[ParameterUnit]
+    parameter: Parameter, spec: ParameterSpec, units: Sequence[ParameterUnit], amount_unit: str = ""
 ) -> tuple[Fraction, str]:
-    """A registered value in one of the method's units; raises FactorNotFound where its unit can't be one.
+    """A given value in one of the method's units; raises FactorNotFound where its unit can't be one.
 
-    Without a unit the value is in the first of the method's.
+    Without a unit the value is in that of the method's that is per the kind of amount, a calorific value of a gas
+    per 10⁴ Nm³, and otherwise in the first; what is an amount like the activity's own is in `amount_unit`.
     """
-    if parameter.unit is None or parameter.unit in spec.units:
-        return parameter.value, parameter.unit or spec.units[0]
+    if spec.units == (AMOUNT,) and parameter.unit in (None, AMOUNT):
+        return parameter.value, amount_unit or AMOUNT
+    if parameter.unit is None:
+        return parameter.value, _unit_per(spec, amount_unit)
+    if parameter.unit in spec.units:
+        return parameter.value, parameter.unit
+    if spec.units == (AMOUNT,) and amount_unit:
+        try:
+            return convert(parameter.value, parameter.unit, amount_unit), amount_unit
+        except NotConvertible as error:
+            raise FactorNotFound(f"{spec.name}: {error}") from error
     for each in units:
         if each.parameter == spec.name and each.base in spec.units and each.unit == parameter.unit:
             return parameter.value * each.factor, each.base
@@ -56,11 +71,21 @@ def in_unit(
     )
 
 
+def _unit_per(spec: ParameterSpec, amount_unit: str) -> str:
+    amount = UNITS.get(amount_unit)
+    if amount is not None:
+        for unit in spec.units:
+            per = UNITS.get(unit.partition("/")[2])
+            if per is not None and per.dimension is amount.dimension:
+                return unit
+    return spec.units[0]
+
+
 def range_fault(name: str, value: Fraction, unit: str) -> str | None:
-    """Why a registered value can't be one of its kind, or None."""
+    """Why a given value can't be one of its kind, or None."""
     if value < 0:
         return f"{name} ({fraction_text(value)} {unit}) must not be negative"
-    upper = {"fraction": 1, "percent": 100}.get(unit)
+    upper = _UPPER.get(unit)
     if upper is not None and value > upper:
         return f"{name} ({fraction_text(value)}) must be within 0..{upper}"
     return None
@@ -75,12 +100,20 @@ class Location:
     day: date | None  # None: only whether a lookup makes sense
 
 
+@dataclass(frozen=True, slots=True)
+class InputFault:
+    """What is wrong with an input. `field` is fuel, material, unit or parameters.NAME."""
+
+    field: str
+    text: str
+
+
 @dataclass(slots=True)
 class Inputs:
     """What a formula asks for, for one method on one day.
 
-    A value that can't be had is noted in `missing`, and 1 stands in for it, so that all of them are told at once:
-    whoever uses the formula's result looks at `missing` first.
+    A value that can't be had is noted in `faults`, and 1 stands in for it, so that all of them are told at once:
+    whoever uses the formula's result looks at `faults` first.
     """
 
     tables: FactorTables
@@ -90,36 +123,95 @@ class Inputs:
     material: str | None
     given: Mapping[str, Parameter]
     location: Location
+    unit: str = ""  # that the amount is in; "" where there is none yet
     used: list[Value] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    faults: list[InputFault] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.method.kind in _NAMED_BY_CODE and self.material is None:
+            self.material = self.fuel
+
+    # --- what formulas ask for
 
     def is_given(self, name: str) -> bool:
         return name in self.given
 
+    def has(self, name: str) -> bool:
+        """Whether a value can be had at all."""
+        if name in self.given:
+            return True
+        try:
+            self._default(self.method.parameters[name])
+        except FactorNotFound:
+            return False
+        return True
+
+    def number(self, name: str) -> Fraction:
+        return self.value(name).value
+
     def value(self, name: str) -> Value:
-        """The value of a parameter, recorded as used, or as missing where none is in force."""
+        """The value of a parameter, recorded as used once, or as a fault where none can be had."""
+        for value in self.used:
+            if value.name == name:
+                return value
         spec = self.method.parameters[name]
         try:
-            value = self._registered(spec) or self._default(spec)
+            value = self._given(spec) or self._default(spec)
         except FactorNotFound as error:
-            self.missing.append(str(error))
+            self.fault(*self._place_of(spec, str(error)))
             return Value(name, Fraction(1), spec.units[0], "1", Origin.GIVEN, None)
         self.used.append(value)
         return value
+
+    def fault(self, name: str, text: str, *, unless_missing: bool = False) -> None:
+        """Notes a fault of fuel, material, unit or a parameter.
+
+        unless_missing  only where nothing else is wrong: the fault may come of what stands in
+        """
+        if unless_missing and self.faults:
+            return
+        place = f"parameters.{name}" if name in self.method.parameters else name
+        fault = InputFault(place, text)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def check(self) -> None:
+        """Raises FactorNotFound with every fault."""
+        if self.faults:
+            raise FactorNotFound("; ".join(dict.fromkeys(fault.text for fault in self.faults)))
+
+    def unit_of(self, default: str) -> str:
+        """The unit of the amount, for parameters that are amounts of the same kind."""
+        return self.unit or default
+
+    def gas(self) -> str:
+        """The gas that the material names, by its code in the GWP tables."""
+        name = self.material or ""
+        if self.method.gases == ("byproduct",):
+            name = name.partition(">")[2]
+        if not name:
+            expected = "feed>by-product such as NF3>CF4" if self._feed() is not None else "a gas"
+            named = "no material is named" if self.material is None else f"material {self.material!r}"
+            self.fault("material", f"{named}: {self.method.code} needs {expected}")
+        return self.method.material_gas.get(name, name)
+
+    @staticmethod
+    def text(value: Fraction) -> str:
+        return fraction_text(value)
 
     def convert(self, unit: str, amount_unit: str) -> Fraction:
         """Amount units a unit of consumption holds; by the parameter `density` between mass and volume."""
         try:
             return conversion(unit, amount_unit)
         except NotConvertible as error:
-            if "density" not in self.given or "density" not in self.method.parameters:
-                raise FactorNotFound(
-                    f"{error}" + (", given as the parameter density" if "density" in f"{error}" else "")
-                ) from error
+            spec = self.method.parameters.get("density")
+            if spec is None or spec.place is not Place.OPTIONAL or "density" not in self.given:
+                helps = "density" in f"{error}" and spec is not None
+                hint = ", given as the parameter density" if helps else ""
+                raise FactorNotFound(f"{error}{hint}") from error
         density = self.value("density")
-        if self.missing:
-            raise FactorNotFound("; ".join(self.missing))
+        self.check()
         try:
             if amount_unit == "t":
                 return conversion(unit, density.amount_unit) * density.value
@@ -129,18 +221,43 @@ class Inputs:
                 f"{unit} can't be converted to {amount_unit} by a density in {density.unit}"
             ) from error
 
-    def _registered(self, spec: ParameterSpec) -> Value | None:
+    # --- names
+
+    def check_names(self) -> None:
+        """Notes a fuel or material that the method can't have."""
+        method = self.method
+        if self.fuel is not None and not takes_fuel(method) and method.kind not in _NAMED_BY_CODE:
+            self.fault("fuel", f"fuel {self.fuel!r}: {method.code} takes no fuel")
+        if self.material is not None and (takes_fuel(method) or method.kind == "energy"):
+            self.fault("material", f"material {self.material!r}: {method.code} takes no material")
+        if method.kind in _NAMED_BY_CODE and self.fuel not in (None, self.material):
+            self.fault(
+                "material", f"material {self.material!r} and fuel {self.fuel!r} are two codes for one thing"
+            )
+        if method.fuels and self.fuel in self.tables.fuel_classes and self.fuel not in method.fuels:
+            known = ", ".join(method.fuels)
+            self.fault("fuel", f"fuel {self.fuel!r} is none of {method.code}; known are {known}")
+        if self.material in method.other_group:
+            self.fault(
+                "material",
+                f"material {self.material!r} belongs to another source than {method.code}; known here are "
+                + ", ".join(self.known_materials()),
+            )
+
+    # --- where values come from
+
+    def _given(self, spec: ParameterSpec) -> Value | None:
         parameter = self.given.get(spec.name)
         if parameter is None:
             return None
-        value, unit = in_unit(parameter, spec, self.methods.parameter_units)
+        value, unit = in_unit(parameter, spec, self.methods.parameter_units, self.unit)
         fault = range_fault(spec.name, value, unit)
         if fault:
             raise FactorNotFound(fault)
         note = (
             ""
             if parameter.unit in (None, unit)
-            else f"registered as {fraction_text(parameter.value)} {parameter.unit}"
+            else f"given as {fraction_text(parameter.value)} {parameter.unit}"
         )
         valid_from = None if parameter.from_day is None else EPOCH_DATE + timedelta(days=parameter.from_day)
         return Value(
@@ -149,21 +266,32 @@ class Inputs:
         )  # fmt: skip
 
     def _default(self, spec: ParameterSpec) -> Value:
+        if spec.required_with is not None and spec.required_with in self.given:
+            raise FactorNotFound(f"{spec.name} is required where {spec.required_with} is given")
         match spec.place:
             case Place.FIXED:
                 assert spec.default is not None
+                unit = self.unit_of(AMOUNT) if spec.units == (AMOUNT,) else spec.units[0]
                 return Value(
-                    spec.name, spec.default, spec.units[0], fraction_text(spec.default), Origin.GUIDELINE_DEFAULT,
+                    spec.name, spec.default, unit, fraction_text(spec.default), Origin.GUIDELINE_DEFAULT,
                     f"clause {self.method.clause}", self.method.edition, self.method.confidence,
                 )  # fmt: skip
             case Place.TABLE:
-                found = self._process(spec.name, self.method.table_edition)
+                found = self._process(spec.name)
                 if found is not None:
                     return from_figure(spec.name, found, Origin.GUIDELINE_DEFAULT)
             case Place.FUEL:
                 value = self._fuel(spec.name)
                 if value is not None:
                     return value
+            case Place.FEED:
+                found = self._feed_figure(spec.name)
+                if found is not None:
+                    return from_figure(spec.name, found, Origin.GUIDELINE_DEFAULT)
+            case Place.GWP:
+                found = self._process(spec.name) or self._gwp(spec.name)
+                if found is not None:
+                    return from_figure(spec.name, found, Origin.GUIDELINE_DEFAULT)
             case Place.GRID:
                 return self._grid(spec)
             case Place.HEAT:
@@ -172,52 +300,75 @@ class Inputs:
                 pass
         raise FactorNotFound(self._missing(spec))
 
-    def _process(self, parameter: str, edition: str) -> Figure | None:
-        """The process factor of the material, of all materials, or of the method's default material."""
-        table, industry, code = self.tables.process, self.method.industry, self.method.code
-        known = {key[3] for key in table if key[:3] == (edition, industry, code) and key[3]}
+    def _process(self, parameter: str) -> Figure | None:
+        """The process factor of the material, of all materials, or where none is named of the default ones."""
+        method, table = self.method, self.tables.process
+        start = (method.table_edition, method.industry)
         materials = [] if self.material is None else [self.material]
         materials.append("")
-        if self.material is None or self.material in known:
-            materials += self.method.default_materials
+        if self.material is None:
+            materials += method.default_materials
         for material in materials:
-            found = table.get((edition, industry, code, material, parameter))
+            found = table.get((*start, method.code, material, parameter))
             if found is not None:
                 return found.figure
-        found = table.get((edition, industry, "", "", parameter))
+        found = table.get((*start, "", "", parameter))
         return found.figure if found is not None else None
+
+    def _feed(self) -> str | None:
+        """The feed gas of a by-product; None where the method has none."""
+        if not any(spec.place is Place.FEED for spec in self.method.parameters.values()):
+            return None
+        return (self.material or "").partition(">")[0]
+
+    def _feed_figure(self, parameter: str) -> Figure | None:
+        """The process factor that another source of the industry has for the feed gas."""
+        method = self.method
+        for code in self.methods.by_edition[method.industry, method.edition]:
+            key = (method.table_edition, method.industry, code, self._feed() or "", parameter)
+            if key[3] and key in self.tables.process:
+                return self.tables.process[key].figure
+        return None
+
+    def _gwp(self, parameter: str) -> Figure | None:
+        gwp_set = self.methods.editions[self.method.edition].gwp_set
+        return None if gwp_set is None else self.tables.gwp.get((gwp_set, self._gas_of(parameter)))
+
+    def _gas_of(self, parameter: str) -> str:
+        if parameter != "gwp":
+            return parameter.removeprefix("gwp_").upper()
+        return self.gas() if self.method.gases[0] in ("material", "byproduct") else self.method.gases[0]
+
+    @property
+    def fuel_code(self) -> str | None:
+        """The fuel whose table values are asked for; that of a feedstock is its material."""
+        return self.material if self.method.kind == "feedstock" else self.fuel
 
     def _fuel(self, parameter: str) -> Value | None:
         """A fuel's value: of the fuel in the edition's table, of its class, then of the industry's own guideline."""
-        if self.fuel is None:
+        fuel = self.fuel_code
+        if fuel is None:
             return None
         method, own = self.method, self.methods.own_edition(self.method.industry)
-        found = self._fuel_figure(parameter, method.edition, method.table_edition)
+        found = self._fuel_figure(fuel, parameter, method.edition, method.table_edition)
         if found is not None:
             return from_figure(parameter, found, Origin.GUIDELINE_DEFAULT)
         if self.methods.editions[method.edition].fuels_fallback:
-            found = self._fuel_figure(parameter, own, own)
+            found = self._fuel_figure(fuel, parameter, own, own)
             if found is not None:
-                self.passed_over.append(
-                    f"{parameter} of {self.fuel} under {method.edition}: its table has none"
-                )
+                self.passed_over.append(f"{parameter} of {fuel} under {method.edition}: its table has none")
                 return from_figure(parameter, found, Origin.EARLIER_EDITION)
         return None
 
-    def _fuel_figure(self, parameter: str, edition: str, process_edition: str) -> Figure | None:
-        assert self.fuel is not None
-        industry, code = self.method.industry, self.method.code
+    def _fuel_figure(self, code: str, parameter: str, edition: str, process_edition: str) -> Figure | None:
+        industry, method = self.method.industry, self.method.code
         for owner in (industry, "general"):
-            fuel = self.tables.fuels.get((edition, owner, self.fuel))
+            fuel = self.tables.fuels.get((edition, owner, code))
             if fuel is not None and parameter in fuel.values:
                 return fuel.values[parameter]
-        fuel_class = self.tables.fuel_classes.get(self.fuel, "")
-        for material in (
-            self.fuel,
-            fuel_class,
-            "coal" if fuel_class == "unconventional_coal" else fuel_class,
-        ):
-            found = self.tables.process.get((process_edition, industry, code, material, parameter))
+        fuel_class = self.tables.fuel_classes.get(code, "")
+        for material in (code, fuel_class, "coal" if fuel_class == "unconventional_coal" else fuel_class):
+            found = self.tables.process.get((process_edition, industry, method, material, parameter))
             if found is not None:
                 return found.figure
         return None
@@ -259,7 +410,7 @@ class Inputs:
     def _missing(self, spec: ParameterSpec) -> str:
         method = self.method
         under = f"{method.industry} under {method.edition}"
-        if spec.place is Place.FUEL:
+        if spec.place is Place.FUEL and takes_fuel(method):
             known = self.known_fuels()
             names = [each.name for each in method.parameters.values() if each.place is Place.FUEL]
             instead = f"known of {under} are {', '.join(known)}; any other needs {', '.join(names)}"
@@ -268,10 +419,30 @@ class Inputs:
             if self.fuel not in known and self.fuel not in self.tables.fuel_classes:
                 return f"fuel {self.fuel!r} is in no table; {instead}"
             return f"{spec.name} of {self.fuel} has no default for {under}; give it as a parameter"
-        if spec.place is Place.TABLE:
+        if spec.place is Place.TABLE and self._is_by_material(spec):
             known = self.known_materials()
             named = f"material {self.material!r} is in no table" if self.material else "no material is named"
+            if self.material in known:
+                return f"{spec.name} of {self.material!r} has no default for {under}; give it as a parameter"
             return f"{spec.name} is missing: {named}; known of {method.code} are {', '.join(known)}"
-        return (
-            f"{spec.name} is required by {method.code} of {under} and has no default; give it as a parameter"
-        )
+        if spec.place is Place.GWP:
+            gwp_set = self.methods.editions[method.edition].gwp_set
+            return f"{spec.name} of {self._gas_of(spec.name)!r} is in no table of {gwp_set}; give it as a parameter"
+        instead = f", or {spec.replaced_by} in its place" if spec.replaced_by else ""
+        required = f"{spec.name} is required by {method.code} of {under} and has no default"
+        return f"{required}; give it as a parameter{instead}"
+
+    def _is_by_material(self, spec: ParameterSpec) -> bool:
+        start = (self.method.table_edition, self.method.industry, self.method.code)
+        return any(key[:3] == start and key[3] and key[4] == spec.name for key in self.tables.process)
+
+    def _place_of(self, spec: ParameterSpec, text: str) -> tuple[str, str]:
+        """The field that a missing or wrong value is a fault of: the fuel where no table has it at all."""
+        by_fuel = spec.place is Place.FUEL and takes_fuel(self.method) and spec.name not in self.given
+        known = self.fuel in self.known_fuels() or self.fuel in self.tables.fuel_classes
+        return ("fuel", text) if by_fuel and not known else (spec.name, text)
+
+
+def takes_fuel(method: Method) -> bool:
+    """Whether an activity of the method names a fuel; that of a feedstock is its material."""
+    return method.kind != "feedstock" and any(spec.place is Place.FUEL for spec in method.parameters.values())

@@ -1,73 +1,75 @@
-"""The formulas of the kinds of source that telemetry supports: tCO2e of one unit of amount.
-
-A formula takes `Inputs` and gives (value, amount unit): emissions in tCO2e a unit of amount, exact, before
-sign and conversion. A kind that isn't in KINDS is known to the methods but can't be counted from meters yet.
-"""
+"""The formula of each kind of source in methods/kinds.toml: `Inputs` to the `Linear` form of its emissions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from types import MappingProxyType
 
+from accounting.factors import formulas_carbon as carbon
+from accounting.factors import formulas_gases as gases
+from accounting.factors import formulas_process as process
 from accounting.factors.inputs import Inputs
-from domain.errors import FactorNotFound
+from accounting.factors.linear import Linear
 
-CO2_PER_CARBON = Fraction(44, 12)  # molar masses, exact in every guideline
-
-Formula = Callable[[Inputs], tuple[Fraction, str]]
-
-
-def combustion(inputs: Inputs) -> tuple[Fraction, str]:
-    """ncv × carbon_content × oxidation_rate × 44/12, or carbon_content_mass × oxidation_rate × 44/12.
-
-    Carbon measured by mass stands where it is given: it is not to be divided by a default calorific value
-    (data_quality section 2).
-    """
-    if inputs.is_given("carbon_content_mass"):
-        carbon = inputs.value("carbon_content_mass")
-        return carbon.value * inputs.value("oxidation_rate").value * CO2_PER_CARBON, carbon.amount_unit
-    ncv = inputs.value("ncv")
-    carbon = inputs.value("carbon_content")
-    return ncv.value * carbon.value * inputs.value("oxidation_rate").value * CO2_PER_CARBON, ncv.amount_unit
-
-
-def factor(inputs: Inputs) -> tuple[Fraction, str]:
-    """emission_factor; of electricity and heat too."""
-    value = inputs.value("emission_factor")
-    return value.value, value.amount_unit
-
-
-def carbonate(inputs: Inputs) -> tuple[Fraction, str]:
-    """purity × emission_factor × conversion."""
-    value = inputs.value("emission_factor")
-    return inputs.value("purity").value * value.value * inputs.value("conversion").value, value.amount_unit
-
-
-def carbon_mass(inputs: Inputs) -> tuple[Fraction, str]:
-    """carbon_content_mass × 44/12, entering or leaving."""
-    carbon = inputs.value("carbon_content_mass")
-    return carbon.value * CO2_PER_CARBON, carbon.amount_unit
-
+Formula = Callable[[Inputs], Linear]
 
 KINDS: Mapping[str, Formula] = MappingProxyType(
     {
-        "combustion": combustion,
-        "factor": factor,
-        "energy": factor,
-        "carbonate": carbonate,
-        "carbon_in": carbon_mass,
-        "carbon_out": carbon_mass,
+        "combustion": carbon.combustion,
+        "blended_fuel": carbon.blended_fuel,
+        "alternative_fuel": carbon.alternative_fuel,
+        "vehicle_distance": carbon.vehicle_distance,
+        "carbon_in": carbon.carbon_mass,
+        "carbon_out": carbon.carbon_mass,
+        "feedstock": carbon.feedstock,
+        "coke_burn": carbon.coke_burn,
+        "catalyst_regeneration": carbon.catalyst_regeneration,
+        "flare": carbon.flare,
+        "flare_with_ch4": carbon.flare_with_ch4,
+        "flare_by_duration": carbon.flare_by_duration,
+        "flare_by_carbon_number": carbon.flare_by_carbon_number,
+        "flare_without_co2": carbon.flare_without_co2,
+        "factor": process.factor,
+        "energy": process.factor,
+        "carbonate": process.carbonate,
+        "carbonation": process.carbonation,
+        "oxide_calcination": process.oxide_calcination,
+        "body_carbonate": process.body_carbonate,
+        "anode_consumption": process.anode_consumption,
+        "gas_volume_co2": process.gas_volume_co2,
+        "pure_co2": process.pure_co2,
+        "acid_gas_removal": process.acid_gas_removal,
+        "furnace_decoking": process.furnace_decoking,
+        "co2_loss": process.co2_loss,
+        "urea": process.urea,
+        "shielding_gas": process.shielding_gas,
+        "gas_volume_ch4": gases.gas_volume_ch4,
+        "pure_ch4": gases.pure_ch4,
+        "ch4_own_use": gases.ch4_own_use,
+        "ch4_flared": gases.ch4_flared,
+        "vent_by_duration": gases.vent_by_duration,
+        "facility_ch4": gases.facility_ch4,
+        "gas_throughput_ch4": gases.gas_throughput_ch4,
+        "oil_throughput_ch4": gases.oil_throughput_ch4,
+        "activity_ch4": gases.activity_ch4,
+        "wastewater_ch4": gases.wastewater_ch4,
+        "wastewater_ch4_gross": gases.wastewater_ch4_gross,
+        "vehicle_exhaust": gases.vehicle_exhaust,
+        "nitrous_oxide": gases.nitrous_oxide,
+        "sf6_equipment": gases.sf6_equipment,
+        "anode_effect_cf4": gases.anode_effect_cf4,
+        "anode_effect_c2f6": gases.anode_effect_c2f6,
+        "etching_gas": gases.etching_gas,
+        "etching_byproduct": gases.etching_byproduct,
+        "equipment_stock": gases.equipment_stock,
+        "connection_leakage": gases.connection_leakage,
+        "hcfc22_production": gases.hcfc22_production,
+        "hfc23_destruction": gases.hfc23_destruction,
+        "fgas_production": gases.fgas_production,
     }
 )
 
 
-def formula_of(kind: str, code: str) -> Formula:
-    """The formula of a kind; raises FactorNotFound for one that meters can't be counted by yet."""
-    formula = KINDS.get(kind)
-    if formula is None:
-        raise FactorNotFound(
-            f"method {code!r} is of kind {kind!r}, which is not counted from meters yet; supported are "
-            + ", ".join(KINDS)
-        )
-    return formula
+def linear_form(inputs: Inputs) -> Linear:
+    """The formula of the inputs' method, applied. Values that can't be had are in `inputs.faults` afterwards."""
+    return KINDS[inputs.method.kind](inputs)

@@ -14,14 +14,14 @@ from typing import Any
 
 from accounting.factors import electricity
 from accounting.factors.inputs import Inputs, Location, in_force, in_unit, range_fault
-from accounting.factors.kinds import formula_of
+from accounting.factors.resolved import resolved
+from accounting.factors.substitution import description as substitution_description
 from accounting.factors.substitution import (
     month_ends,
     of_the_month,
     substituted,
     substitution_fault,
 )
-from accounting.factors.substitution import description as substitution_description
 from accounting.factors.tables import FactorTables, SubstitutionRule
 from accounting.factors.value import fraction_text
 from accounting.methods.load import Methods
@@ -248,7 +248,7 @@ class FactorLibrary:
 
         def factor(given: Mapping[str, Parameter]) -> SourceFactor:
             inputs = Inputs(
-                self.tables, self.methods, method, version.fuel, version.material, given, location
+                self.tables, self.methods, method, version.fuel, version.material, given, location, unit
             )
             return self._factor(inputs, unit, boundaries)
 
@@ -272,43 +272,36 @@ class FactorLibrary:
         return replace(result, is_substituted=True)
 
     def _factor(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> SourceFactor:
-        method = inputs.method
-        tonnes, amount_unit = formula_of(method.kind, method.code)(inputs)
-        if inputs.missing:
-            raise FactorNotFound("; ".join(dict.fromkeys(inputs.missing)))
-        amount = inputs.convert(unit, amount_unit)
-        sign = -1 if method.deduction else 1
-        mg_per_unit = sign * tonnes * amount * MG_PER_TONNE
-        provisional = any(value.provisional for value in inputs.used)
-        description = {
-            "industry": method.industry,
-            "edition": method.edition,
+        found = resolved(inputs, unit)
+        method, parts = found.method, found.linear.parts
+        if len(parts) > 1:
+            raise FactorNotFound(
+                f"method {method.code!r} gives {found.linear.gas}: several gases are not counted from meters"
+            )
+        if found.linear.has_offset:
+            raise FactorNotFound(f"method {method.code!r}: {self._absolute(inputs)}")
+        tco2e_per_amount = found.sign * parts[0].tco2e_per_amount
+        mg_per_unit = tco2e_per_amount * found.amount_per_unit * MG_PER_TONNE
+        description = found.description() | {
             "document": self.methods.editions[method.edition].document,
-            "method": method.code,
-            "name": method.name,
-            "kind": method.kind,
-            "formula": method.formula,
-            "clause": method.clause,
-            "confidence": method.confidence,
-            "fuel": inputs.fuel,
-            "material": inputs.material,
-            "gas": method.gases[0],
-            "scope": method.scope,
             "boundaries": list(boundaries),
-            "deduction": method.deduction,
-            "unit": unit,
-            "amount_unit": amount_unit,
-            "amount_per_unit": fraction_text(amount),
-            "tco2e_per_amount": fraction_text(sign * tonnes),
+            "tco2e_per_amount": fraction_text(tco2e_per_amount),
             "mg_per_unit": fraction_text(mg_per_unit),
-            "provisional": provisional,
-            "factors": [value.description() for value in inputs.used],
-            "passed_over": list(inputs.passed_over),
             "substitution": None,
         }
         return SourceFactor(
-            mg_per_unit, unit, method.gases[0], method.scope, boundaries, method.deduction, provisional, description,
+            mg_per_unit, unit, found.linear.gas, method.scope, boundaries, method.deduction, found.provisional,
+            description,
         )  # fmt: skip
+
+    @staticmethod
+    def _absolute(inputs: Inputs) -> str:
+        """Which parameters are amounts of a period, and where they belong with meters."""
+        names = [name for name in inputs.given if inputs.method.parameters[name].is_amount]
+        return (
+            f"{', '.join(names)} {'is an amount' if len(names) == 1 else 'are amounts'} of a period, which a meter's "
+            "factor can't hold; measure what is taken off and put it into the expression"
+        )
 
     # --- what a registry document may say
 
@@ -371,12 +364,7 @@ class FactorLibrary:
         substitution: str | None,
         kinds: Collection[Kind],
     ) -> list[str]:
-        takes_fuel = any(spec.place is Place.FUEL for spec in method.parameters.values())
         faults: list[str] = []
-        if fuel is not None and not takes_fuel and "alternative" not in method.kind:
-            faults.append(f"fuel {fuel!r}: {method.code} takes no fuel")
-        if material is not None and (takes_fuel or method.kind == "energy"):
-            faults.append(f"material {material!r}: {method.code} takes no material")
         for parameter in parameters:
             spec = method.parameters.get(parameter.name)
             if spec is None:
@@ -384,7 +372,7 @@ class FactorLibrary:
                 faults.append(f"parameter {parameter.name!r} is none of {method.code}; known are {known}")
                 continue
             try:
-                value, base = in_unit(parameter, spec, self.methods.parameter_units)
+                value, base = in_unit(parameter, spec, self.methods.parameter_units, unit)
                 fault = range_fault(parameter.name, value, base)
             except FactorNotFound as error:
                 fault = f"parameter {error}"
@@ -399,19 +387,12 @@ class FactorLibrary:
             elif rule.fuel_classes:
                 given, _ = substituted(rule, method.edition, fuel_class, given)
         location = Location(DEFAULT_GRID, None, None)
-        inputs = Inputs(self.tables, self.methods, method, fuel, material, given, location)
-        if (
-            method.fuels
-            and fuel is not None
-            and fuel not in method.fuels
-            and fuel in self.tables.fuel_classes
-        ):
-            faults.append(f"fuel {fuel!r} is none of {method.code}; known are {', '.join(method.fuels)}")
+        inputs = Inputs(self.tables, self.methods, method, fuel, material, given, location, unit)
+        inputs.check_names()
         try:
+            inputs.check()
             if not faults:
                 self._factor(inputs, unit, ("account",))
-            else:
-                formula_of(method.kind, method.code)
         except FactorNotFound as error:
             faults.append(str(error))
         return faults

@@ -24,6 +24,10 @@ class Place(StrEnum):
     FIXED = "fixed"  # a plain figure in the method file
 
 
+# units without a denominator that are no amounts
+_PROPERTIES = ("fraction", "percent", "minute per cell-day")
+
+
 class Role(StrEnum):
     """What an edition is for."""
 
@@ -43,6 +47,11 @@ class ParameterSpec:
     default: Fraction | None = None
     required_with: str | None = None  # required once that parameter is given
     replaced_by: str | None = None  # not required once that parameter is given
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an absolute amount of the period, not a property of what is counted."""
+        return not any("/" in unit or unit in _PROPERTIES for unit in self.units)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ def test_a_contract_factor_replaces_the_grid(library: FactorLibrary) -> None:
             "origin": "contract",
             "reference": "lab report 12",
             "valid_from": "2023-07-01",
-            "note": "registered as 570.3 kgCO2/MWh",
+            "note": "given as 570.3 kgCO2/MWh",
         }
     ]
     assert before.until_day == after.from_day == day_of("2023-07-01")

@@ -175,9 +175,7 @@ def test_what_the_markets_table_leaves_blank_is_the_industrys_own(library: Facto
 
 def test_a_boundary_that_has_no_factor_is_told_with_the_other(library: FactorLibrary) -> None:
     of = source("clinker_calcination", material="unheard_of")
-    with pytest.raises(
-        FactorNotFound, match=r"kind 'oxide_calcination'.*; ets under mee-2024: .*'unheard_of'"
-    ):
+    with pytest.raises(FactorNotFound, match=r"cao is required by.*; ets under mee-2024: .*'unheard_of'"):
         library.source_factors(enterprise("cement"), of, "t", day_of("2025-06-15"), CALENDAR)
     found = library.source_factors(
         enterprise("cement"), source("clinker_calcination"), "t", day_of("2025-06-15"), CALENDAR

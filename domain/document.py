@@ -167,6 +167,9 @@ class _Reader:
             self.source(uscc, each, here)
         for each, here in self.children(thing, "products", place):
             self.versions("product", uscc, each, here)
+        for each, here in self.children(thing, "checks", place):
+            fields = self.fields("check", each, here)
+            self.add("check", uscc, (self.name("check", fields, "id", each, here),), here, fields)
 
     def meter(self, uscc: str, thing: dict[str, Tree], place: str) -> None:
         fields = self.fields("meter", thing, place)
@@ -264,6 +267,8 @@ def _enterprise(uscc: str, items: list[tuple[ItemKey, Specification]]) -> dict[s
                 meters[key[0]] = {**_written(kind, {"id": key[0], **spec}), "channels": []}
             case "derived":
                 lists["derived"].append(_written(kind, {"id": "/".join(key), **spec}))
+            case "check":
+                lists["checks"].append(_written(kind, {"id": key[0], **spec}))
             case "source" | "product":
                 named = {"id": key[0], **({"from": key[1]} if key[1] else {})}
                 lists[f"{kind}s"].append(_written(kind, {**named, **spec}))

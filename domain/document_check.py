@@ -18,6 +18,7 @@ from domain.industry import INDUSTRIES
 from domain.registry import Kind, Parameter
 from domain.registry_items import DERIVED_RESOLUTION, ItemKey, fraction, parameter, terms
 from domain.unit import UNITS, Form, NotConvertible, conversion, decimal_exponent, quantity_fault
+from domain.validation_check import check_check
 
 
 class Catalogue(Protocol):
@@ -93,6 +94,7 @@ REQUIRED = {
     },
     "parameter": {"value": "a decimal"},
     "product": {"expression": "the channels that it is the sum of", "unit": "the unit of its amounts"},
+    "check": {"rule": "the code of a check between channels"},
 }
 
 
@@ -170,6 +172,9 @@ class _Enterprise:
             self.check_source(source, begins, each)
         for each in self.by_kind["product"].values():
             self.check_product(each)
+        products = {key[0] for key in self.by_kind["product"]}
+        for each in self.by_kind["check"].values():
+            check_check(each, products, self.units, self.check_sum, self.fault)
 
     # Memberships
 
@@ -236,15 +241,15 @@ class _Enterprise:
 
     # Sources and products
 
-    def check_sum(self, each: Merged, target: str | None = None) -> str | None:
+    def check_sum(self, each: Merged, target: str | None = None, name: str = "expression") -> str | None:
         """The parts of a sum are known, and add up in the unit of the first (and convert to `target`).
 
-        The unit of the sum, or None where that can't be said.
+        The unit of the sum, or None where that can't be said. `name` is the field that it stands in.
         """
-        place = each.at("expression")
+        place = each.at(name)
         unit_of_sum: str | None = None
         is_clear = True
-        for term in terms(each.get("expression") or ""):
+        for term in terms(each.get(name) or ""):
             if term.point not in self.units:
                 hint = suggestion(term.point, self.units)
                 self.fault(place, f"{term.point!r} is no channel of this enterprise{hint}")

@@ -22,10 +22,11 @@ from domain.errors import Fault
 from domain.expression import expression_text, parse_expression, point_name_fault
 from domain.identity import is_identifier, uscc_fault
 from domain.industry import EDITIONS, INDUSTRIES
-from domain.interval import Calendar, parse_offset, parse_period, parse_time
+from domain.interval import INTERVAL_US, Calendar, parse_offset, parse_period, parse_time
 from domain.registry import Kind
 from domain.registry_items import fraction
 from domain.unit import QUANTITIES, UNITS
+from domain.validation import BAND_PERIODS, SHORTEST_MAX_US, CheckRule
 
 TEXT_SIZE_MAX = 400
 FLAGS = ("key", "two_high", "ets")
@@ -112,6 +113,20 @@ def identifier(reading: Reading, tree: Tree, place: str) -> Value:
         return reading.fault(place, f"an id is expected, this is {described(tree)}")
     if not is_identifier(given):
         return reading.fault(place, f"{given[:70]!r} is no id of 1 to 64 letters, digits, '.', '_' or '-'")
+    return given
+
+
+def material(reading: Reading, tree: Tree, place: str) -> Value:
+    """An id, or two as feed>by-product: "NF3>CF4"."""
+    given = raw_text(tree)
+    if given is None:
+        return reading.fault(place, f"a material is expected, this is {described(tree)}")
+    parts = given.split(">")
+    if len(parts) > 2 or not all(is_identifier(part) for part in parts):
+        return reading.fault(
+            place,
+            f"{given[:140]!r} is no id of 1 to 64 letters, digits, '.', '_' or '-', nor feed>by-product of two",
+        )
     return given
 
 
@@ -355,6 +370,71 @@ def flags(reading: Reading, tree: Tree, place: str) -> Value:
     return [entries[key] for key in sorted(entries)]
 
 
+def calibrations(reading: Reading, tree: Tree, place: str) -> Value:
+    """A meter's calibrations, each {from: DAY, until: DAY, reference: TEXT}; `until` is the last day that it covers."""
+    entries: dict[str, Value] = {}
+    for each, here in listed(tree, place):
+        if not isinstance(each, dict):
+            reading.fault(here, f"a mapping with from and until is expected, this is {described(each)}")
+            continue
+        _unknown_keys(reading, each, here, ("from", "until", "reference"))
+        if is_null(each.get("from", Scalar("", "null"))):
+            reading.fault(joined(here, "from"), "is missing: the day of the calibration")
+            continue
+        entry = {
+            name: read(reading, each[name], joined(here, name))
+            for name, read in (("from", day), ("until", day), ("reference", text))
+            if name in each and not is_null(each[name])
+        }
+        if FAULTY in entry.values():
+            continue
+        if entry.get("until", entry["from"]) < entry["from"]:
+            reading.fault(
+                joined(here, "until"), f"{entry['until']} is before the calibration on {entry['from']}"
+            )
+        elif entry["from"] in entries:
+            reading.fault(here, f"is given twice for {entry['from']}")
+        else:
+            entries[entry["from"]] = entry
+    return [entries[key] for key in sorted(entries)]
+
+
+def band(reading: Reading, tree: Tree, place: str) -> Value:
+    """What a product's emission is expected within: {low: DECIMAL, high: DECIMAL, over: day or month}."""
+    if not isinstance(tree, dict):
+        return reading.fault(place, f"a mapping with low and high is expected, this is {described(tree)}")
+    _unknown_keys(reading, tree, place, ("low", "high", "over"))
+    number = decimal(negative=True)
+    result = {
+        name: read(reading, tree[name], joined(place, name))
+        for name, read in (
+            ("low", number),
+            ("high", number),
+            ("over", one_of(BAND_PERIODS, "period of a band")),
+        )
+        if name in tree and not is_null(tree[name])
+    }
+    if FAULTY in result.values():
+        return FAULTY
+    if "low" not in result and "high" not in result:
+        return reading.fault(place, "is missing low and high: kg CO2e per unit, one of them or both")
+    if "low" in result and "high" in result and fraction(result["high"]) < fraction(result["low"]):
+        return reading.fault(joined(place, "high"), f"{result['high']} is below low, {result['low']}")
+    return result
+
+
+def shortest(reading: Reading, tree: Tree, place: str) -> Value:
+    """How long something must last to be found: within what a check looks at, in whole quarter-hours."""
+    given = duration(months=False)(reading, tree, place)
+    if given is FAULTY:
+        return given
+    period = parse_period(given)
+    assert period is not None
+    if period.us > SHORTEST_MAX_US or period.us % INTERVAL_US:
+        return reading.fault(place, f"{given} must be whole quarter-hours, at most two days")
+    return given
+
+
 _DISTRICT = matching(r"[1-9]\d{5}", 'district code of six digits such as "430304"')
 
 # In the order in which an export writes them. Keys of the thing itself stand first.
@@ -384,7 +464,7 @@ FIELDS: dict[str, dict[str, Reader]] = {
         "flags": flags,
     },
     "gateway": {"id": identifier, "zone": zone},
-    "meter": {"id": identifier, "name": text},
+    "meter": {"id": identifier, "name": text, "calibrations": calibrations},
     "channel": {
         "id": identifier,
         "quantity": one_of(QUANTITIES, "quantity"),
@@ -415,7 +495,7 @@ FIELDS: dict[str, dict[str, Reader]] = {
         "from": day,
         "method": identifier,
         "fuel": identifier,
-        "material": identifier,
+        "material": material,
         "expression": expression,
         "substitution": one_of(SUBSTITUTIONS, "substitution rule"),
     },
@@ -427,7 +507,25 @@ FIELDS: dict[str, dict[str, Reader]] = {
         "origin": text,
         "reference": text,
     },
-    "product": {"id": identifier, "from": day, "expression": expression, "unit": one_of(UNITS, "unit")},
+    "product": {
+        "id": identifier,
+        "from": day,
+        "expression": expression,
+        "unit": one_of(UNITS, "unit"),
+        "band": band,
+    },
+    "check": {
+        "id": identifier,
+        "rule": one_of([rule.value for rule in CheckRule], "rule"),
+        "main": expression,
+        "subs": expression,
+        "product": identifier,
+        "consumption": expression,
+        "channel": point_name,
+        "tolerance": decimal(),
+        "shortest": shortest,
+        "active": truth,
+    },
 }
 
 # The lists of things within a thing: field → kind.
@@ -439,13 +537,16 @@ CHILDREN: dict[str, dict[str, str]] = {
         "derived": "derived",
         "sources": "source",
         "products": "product",
+        "checks": "check",
     },
     "meter": {"channels": "channel"},
     "source": {"parameters": "parameter"},
 }
 
-_DECIMALS = frozenset({"multiplier", "resolution", "modulus", "max_rate", "opening", "closing", "value"})
-_DURATIONS = frozenset({"max_gap", "period"})
+_DECIMALS = frozenset(
+    {"multiplier", "resolution", "modulus", "max_rate", "opening", "closing", "value", "tolerance"}
+)
+_DURATIONS = frozenset({"max_gap", "period", "shortest"})
 
 
 def same(name: str, left: Value, right: Value) -> bool:

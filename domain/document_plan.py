@@ -1,7 +1,7 @@
 """What an import would do: the document merged with what is registered, checked as a whole.
 
 What a document leaves out stays: things, and fields of things. A field given as null is cleared. Dated
-memberships merge by their days, flags by name and day. Nothing is planned unless all of it is right.
+memberships and calibrations merge by their days, flags by name and day. Nothing is planned unless all of it is right.
 """
 
 from __future__ import annotations
@@ -107,6 +107,8 @@ def _merge(before: Mapping[str, Any], given: Given) -> Specification:
             after[name] = _merged_entries(after[name], value, ("from",))
         elif name == "flags":
             after[name] = _merged_entries(after[name], value, ("flag", "from"))
+        elif name == "calibrations":
+            after[name] = _merged_entries(after[name], value, ("from",))
         elif not same(name, after[name], value):
             after[name] = value
     return after

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Generic, TypeVar
 
 from domain.interval import Period
+from domain.validation import CheckRule
 
 T = TypeVar("T")
 
@@ -152,9 +153,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """What a product's emission is expected within, both ends included [kg CO2e per unit]; None: no end."""
+
+    low: Fraction | None
+    high: Fraction | None
+    over: str  # day or month
+
+
+@dataclass(frozen=True, slots=True)
 class ProductVersion:
     terms: tuple[Term, ...]
     unit: str
+    band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,35 @@ class Product:
 
     code: str
     versions: tuple[Dated[ProductVersion], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """That a meter was found right: local days, both included; None as an end: not said."""
+
+    from_day: int
+    until_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What an enterprise says of a check between its channels: what it compares, or other limits than the default.
+
+    channel     METER/CHANNEL that the limits are for; None: all
+    tolerance   None: the rule's own, as is `shortest_us`
+    active      False: not to be judged
+    """
+
+    code: str
+    rule: CheckRule
+    main: tuple[Term, ...] = ()
+    subs: tuple[Term, ...] = ()
+    consumption: tuple[Term, ...] = ()
+    product: str | None = None
+    channel: str | None = None
+    tolerance: Fraction | None = None
+    shortest_us: int | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +239,10 @@ class Enterprise:
     points: dict[str, Point] = field(default_factory=dict)  # by METER/CHANNEL, derived ones too
     sources: dict[str, Source] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+    calibrations: dict[str, tuple[Calibration, ...]] = field(
+        default_factory=dict
+    )  # by meter, where there are any
 
 
 @dataclass(frozen=True, slots=True)

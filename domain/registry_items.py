@@ -8,7 +8,7 @@ specification, plain JSON in the words of the registry document.
     enterprise  —                             parameter   source, name, from
     gateway     id                            product     product, from
     meter       id                            derived     meter, channel
-    channel     meter, channel, valid_from in UTC
+    channel     meter, channel, valid_from in UTC   check     id
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from typing import Any, NamedTuple, TypeAlias
 from domain.expression import parse_expression
 from domain.interval import EPOCH_DATE, TIME_MIN_US, parse_offset, parse_period, parse_time
 from domain.registry import (
+    Band,
+    Calibration,
     ChannelVersion,
+    Check,
     Dated,
     Derivation,
     Enterprise,
@@ -39,6 +42,7 @@ from domain.registry import (
     Term,
 )
 from domain.unit import consumption_unit, ledger_exponent
+from domain.validation import CheckRule
 
 Specification: TypeAlias = dict[str, Any]
 
@@ -201,6 +205,8 @@ def enterprise(uscc: str, items: Iterable[tuple[ItemKey, Specification]], ids: I
     sources: defaultdict[str, list[Dated[SourceVersion]]] = defaultdict(list)
     parameters: defaultdict[str, list[Parameter]] = defaultdict(list)
     products: defaultdict[str, list[Dated[ProductVersion]]] = defaultdict(list)
+    checks: dict[str, Check] = {}
+    calibrated: dict[str, tuple[Calibration, ...]] = {}
     for (kind, _, key), each in sorted(items, key=lambda item: item[0]):
         match kind:
             case "enterprise":
@@ -210,6 +216,8 @@ def enterprise(uscc: str, items: Iterable[tuple[ItemKey, Specification]], ids: I
                 gateways[key[0]] = Gateway(key[0], None if zone is None else parse_offset(zone))
             case "meter":
                 meters[key[0]] = each.get("name", "")
+                if found := calibrations(each.get("calibrations", ())):
+                    calibrated[key[0]] = found
             case "channel":
                 channels[key[0], key[1]].append(each)
             case "derived":
@@ -219,8 +227,10 @@ def enterprise(uscc: str, items: Iterable[tuple[ItemKey, Specification]], ids: I
             case "parameter":
                 parameters[key[0]].append(parameter(key, each))
             case "product":
-                version = ProductVersion(terms(each["expression"]), each["unit"])
+                version = ProductVersion(terms(each["expression"]), each["unit"], band(each.get("band")))
                 products[key[0]].append(Dated(day_number(key[1]), version))
+            case "check":
+                checks[key[0]] = check(key[0], each)
     points = {
         f"{meter}/{channel}": _measured(ids.points[meter, channel], uscc, meter, channel, specs)
         for (meter, channel), specs in channels.items()
@@ -250,6 +260,42 @@ def enterprise(uscc: str, items: Iterable[tuple[ItemKey, Specification]], ids: I
             for code, versions in sources.items()
         },
         products={code: Product(code, tuple(versions)) for code, versions in products.items()},
+        checks=checks,
+        calibrations=calibrated,
+    )
+
+
+def calibrations(entries: Iterable[Mapping[str, Any]]) -> tuple[Calibration, ...]:
+    """In the order of their beginnings."""
+    found = []
+    for entry in entries:
+        from_day = day_number(entry["from"])
+        assert from_day is not None, entry
+        found.append(Calibration(from_day, day_number(entry.get("until", ""))))
+    return tuple(found)
+
+
+def band(spec: Specification | None) -> Band | None:
+    if spec is None:
+        return None
+    return Band(
+        optional_fraction(spec.get("low")), optional_fraction(spec.get("high")), spec.get("over", "month")
+    )
+
+
+def check(code: str, spec: Specification) -> Check:
+    shortest = parse_period(spec.get("shortest", ""))
+    return Check(
+        code,
+        CheckRule(spec["rule"]),
+        main=terms(spec["main"]) if "main" in spec else (),
+        subs=terms(spec["subs"]) if "subs" in spec else (),
+        consumption=terms(spec["consumption"]) if "consumption" in spec else (),
+        product=spec.get("product"),
+        channel=spec.get("channel"),
+        tolerance=optional_fraction(spec.get("tolerance")),
+        shortest_us=None if shortest is None else shortest.us,
+        active=spec.get("active", True),
     )
 
 

@@ -28,6 +28,7 @@ _KINDS = {
     "source": ("source", "sources"),
     "parameter": ("parameter", "parameters"),
     "product": ("product", "products"),
+    "check": ("check", "checks"),
 }
 
 

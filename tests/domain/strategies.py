@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.identity import is_identifier
 from domain.industry import INDUSTRIES
 from domain.interval import format_time, to_us
+from domain.validation import CHECK_FIELDS, CheckRule
 from tests.domain.documents import uscc
 
 ids = st.text("abEI019._-", min_size=1, max_size=6).filter(is_identifier)
@@ -115,6 +116,8 @@ def enterprises(draw: st.DrawFn, number: int, parks: list[str]) -> dict[str, Any
         entry: dict[str, Any] = {"id": meter, "channels": draw(st.permutations(versions))}
         if draw(st.booleans()):
             entry["name"] = draw(texts)
+        if draw(st.booleans()):
+            entry["calibrations"] = draw(calibrations())
         result["meters"].append(entry)
     countable = sorted(name for name, unit in points.items() if unit in ("kWh", "MWh", "kW"))
     result["sources"], result["products"] = [], []
@@ -141,8 +144,63 @@ def enterprises(draw: st.DrawFn, number: int, parks: list[str]) -> dict[str, Any
                     ]
                 result["sources"].append(version)
         for code in draw(st.lists(ids, max_size=2, unique=True)):
-            result["products"].append({"id": code, "expression": draw(expressions), "unit": "kWh"})
+            product = {"id": code, "expression": draw(expressions), "unit": "kWh"}
+            if draw(st.booleans()):
+                product["band"] = draw(st.sampled_from(_BANDS))
+            result["products"].append(product)
+        result["checks"] = [
+            draw(checks(code, sorted(points), expressions, [each["id"] for each in result["products"]]))
+            for code in draw(st.lists(ids, max_size=3, unique=True))
+        ]
     return result
+
+
+_BANDS: list[dict[str, str]] = [
+    {"low": "1500.5"},
+    {"high": "0"},
+    {"low": "-1", "high": "2200", "over": "day"},
+]
+
+
+@st.composite
+def calibrations(draw: st.DrawFn) -> list[dict[str, str]]:
+    result = []
+    for begins in draw(st.lists(days, max_size=3, unique=True)):
+        entry = {"from": begins}
+        until = draw(st.none() | days)
+        if until is not None and until >= begins:
+            entry["until"] = until
+        if draw(st.booleans()):
+            entry["reference"] = draw(texts)
+        result.append(entry)
+    return result
+
+
+@st.composite
+def checks(
+    draw: st.DrawFn,
+    code: str,
+    points: list[str],
+    expressions: st.SearchStrategy[str],
+    products: list[str],
+) -> dict[str, Any]:
+    rules = [rule for rule in CheckRule if products or rule is not CheckRule.NO_CONSUMPTION]
+    rule = draw(st.sampled_from(rules))
+    given: dict[str, st.SearchStrategy[str]] = {
+        "main": expressions,
+        "subs": expressions,
+        "consumption": expressions,
+        "product": st.sampled_from(products or [""]),
+        "channel": st.sampled_from(points),
+        "tolerance": st.sampled_from(["0", "0.03", "5e-2"]),
+        "shortest": st.sampled_from(["PT15M", "PT24H", "P2D"]),
+    }
+    known = CHECK_FIELDS[rule]
+    result = {"id": code, "rule": rule.value} | {name: draw(given[name]) for name in known.required}
+    for name in known.optional:
+        if draw(st.booleans()):
+            result[name] = draw(given[name])
+    return {**result, **draw(st.sampled_from([{}, {"active": False}, {"active": True}]))}
 
 
 @st.composite

@@ -173,7 +173,7 @@ CASES: list[tuple[str, Any, list[str]]] = [
         "green",
         [
             f"{E}.colour: is not a field here; known are uscc, name_zh, name_en, industry, edition, grid, gb_t_4754,"
-            " district, park, flags, gateways, meters, derived, sources, products"
+            " district, park, flags, gateways, meters, derived, sources, products, checks"
         ],
     ),
     (f"{E}.meter", [], [f"{E}.meter: is not a field here; did you mean 'meters'?"]),

@@ -179,7 +179,7 @@ class Accountant:
         run_id = books.begin_run()
         for group in groups(work.values()):
             recompute(group, books, self._library, self._rules, self._calendar, run_id, result, self._memory)
-        books.end_run(moved)
+        books.end_run(moved, self._memory.due)
 
     # -- what there is to do --------------------------------------------------------------------------
 

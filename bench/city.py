@@ -55,7 +55,7 @@ class City:
             books.replace_ledger([(_TRAIT, rows, owners)])
             self._sum_months(books, rows)
             entries += int(rows["known"].sum())
-        books.end_run(Cursor(0, known.version, "bench", "1"))
+        books.end_run(Cursor(0, known.version, "bench", "1"), set())
         return entries
 
     def _rows(

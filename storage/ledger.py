@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from domain.interval import from_us, to_us
 from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Trait
+from storage import findings
 from storage.binary_copy import Column, copy_in, copy_out, text_array
 from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK
 
@@ -82,6 +83,7 @@ class Books:
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
         self._shard = shard
+        self._written: set[tuple[int, int]] = set()  # enterprise ids and days
 
     # -- where we are ---------------------------------------------------------------------------------
 
@@ -258,6 +260,7 @@ class Books:
         if not len(rows):
             return
         self._delete("consumption_days", "channel_id", rows)
+        self._written.update(zip(enterprise_ids.tolist(), rows["day"].tolist(), strict=True))
         columns = [Column(name, type_, rows[name]) for name, type_, _ in _CONSUMPTION_COLUMNS]
         copy_in(
             self._cursor, "consumption_days", [[*columns, Column("enterprise_id", "int4", enterprise_ids)]]
@@ -292,6 +295,8 @@ class Books:
     def replace_ledger(self, groups: Sequence[tuple[Trait, npt.NDArray[Any], npt.NDArray[Any]]]) -> None:
         """Put rows (LEDGER_ROW, with the ids of their enterprises) in the place of those of their source-days."""
         rows = np.concatenate([rows for _, rows, _ in groups])
+        owners = np.concatenate([enterprise_ids for _, _, enterprise_ids in groups])
+        self._written.update(zip(owners.tolist(), rows["day"].tolist(), strict=True))
         self._cursor.execute(
             """DELETE FROM ledger_days t
                USING unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (id, day, series)
@@ -400,8 +405,12 @@ class Books:
         self._cursor.execute("INSERT INTO runs VALUES (%s, %s, '', '', 0, 0)", [self._run_id, self._run_at])
         return self._run_id
 
-    def end_run(self, cursor: Cursor) -> datetime:
-        """Stamp the run with its moment and the state it stands on; the caller commits right after."""
+    def end_run(self, cursor: Cursor, due: set[tuple[int, int]]) -> datetime:
+        """Stamp the run with its moment and the state it stands on; the caller commits right after.
+
+        due  (enterprise id, day) that this process knows to be noted for validation already; what is noted now is added
+        """
+        self._note_due(due)
         row = self._cursor.execute(
             """UPDATE runs SET committed_at = clock_timestamp(), rules_version = %s, factor_set = %s,
                                registry_version = %s, up_to_commit_no = %s
@@ -417,6 +426,12 @@ class Books:
         assert row is not None
         moment: datetime = row[0]
         return moment
+
+    def _note_due(self, due: set[tuple[int, int]]) -> None:
+        """Note the days of enterprises that were written, for validation to judge."""
+        new = self._written - due
+        due |= new
+        findings.mark_due(self._connection, findings.ranges_of(new))
 
     def causes(self, run_id: int, causes: Sequence[tuple[str, int | None, str, str]]) -> list[int]:
         """Ids of new causes: (kind, batch, by whom, why)."""

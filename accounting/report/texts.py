@@ -1,0 +1,174 @@
+"""The words of a report in Chinese and English. A guideline's own terms where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    "title": ("企业温室气体排放报告", "Greenhouse gas emissions report"),
+    "inventory_title": ("温室气体排放核算", "Greenhouse gas inventory"),
+    "as_of": ("账面时点", "books as of"),
+    "page": ("第 {page} 页，共 {pages} 页", "page {page} of {pages}"),
+    "hash": ("报告 SHA-256：{hash}", "report SHA-256: {hash}"),
+    "none": ("无", "none"),
+    "yes": ("是", "yes"),
+    "no": ("否", "no"),
+    # who reports
+    "reporter": ("报告主体", "Reporting enterprise"),
+    "item": ("项目", "item"),
+    "value": ("数值", "value"),
+    "uscc": ("统一社会信用代码", "unified social credit code"),
+    "name": ("企业名称", "name"),
+    "industry": ("适用指南行业", "guideline industry"),
+    "gb_t_4754": ("国民经济行业代码（GB/T 4754）", "GB/T 4754 code"),
+    "district": ("行政区划代码", "district code"),
+    "park": ("所在园区", "park"),
+    "grid": ("电力因子口径", "basis of the electricity factor"),
+    "flags": ("企业属性", "flags"),
+    "period": ("报告期", "period"),
+    "not_complete": ("报告期尚未结束", "the period has not ended yet"),
+    "edition_of": ("{boundary}的核算依据", "edition for the {boundary}"),
+    "account": ("企业碳账户", "account"),
+    "ets": ("全国碳市场", "emissions trading (ETS)"),
+    # table 1
+    "table1": ("表1 报告主体排放量汇总", "Table 1 Emissions of the enterprise"),
+    "table1_sources": ("表1-1 分排放源排放量", "Table 1-1 Emissions by source"),
+    "total": ("排放总量（tCO2e）", "total (tCO2e)"),
+    "reported": ("填报值（tCO2e，按核算依据修约）", "as reported (tCO2e, rounded as the edition says)"),
+    "gross": ("扣除前排放量（tCO2e）", "before deductions (tCO2e)"),
+    "deductions": ("扣除量（tCO2e）", "deductions (tCO2e)"),
+    "scope": ("范围", "scope"),
+    "gas": ("气体", "gas"),
+    "coverage": ("数据覆盖率", "coverage"),
+    "estimated_share": ("估算数据所占排放份额", "share of emissions on estimated input"),
+    "substituted_share": ("替代数据所占排放份额", "share of emissions on substituted input"),
+    "estimated_or_substituted_share": (
+        "估算或替代数据所占排放份额",
+        "share of emissions on estimated or substituted input",
+    ),
+    "confidence_share": ("依据可信度 {mark} 级的排放份额", "share of emissions whose weakest mark is {mark}"),
+    "shares_note": (
+        "份额按各条目绝对值计算，扣除项不相互抵消；覆盖率不计替代数据。",
+        "Shares are of the magnitudes of entries, so that deductions don't cancel; coverage leaves out what was"
+        " substituted.",
+    ),
+    "exact_note": (
+        "总量为各条目精确之和，修约前相加；千克列为精确值。",
+        "Totals are exact sums of entries, added before rounding; the kilogram columns are exact.",
+    ),
+    "source": ("排放源", "source"),
+    "method": ("排放类别", "category"),
+    "fuel_or_material": ("燃料或物料", "fuel or material"),
+    "account_tco2e": ("碳账户 tCO2e", "account tCO2e"),
+    "ets_tco2e": ("碳市场 tCO2e", "ETS tCO2e"),
+    "account_kg": ("碳账户 kg（精确）", "account kg (exact)"),
+    "ets_kg": ("碳市场 kg（精确）", "ETS kg (exact)"),
+    "deduction": ("扣除项", "deduction"),
+    # table 2
+    "table2": ("表2 活动水平数据", "Table 2 Activity data"),
+    "table2_months": ("表2-1 活动水平分月数据", "Table 2-1 Activity data by month"),
+    "table2_origins": (
+        "表2-2 活动水平数据来源（计量器具）",
+        "Table 2-2 Origin of activity data: meters and channels",
+    ),
+    "expression": ("计算式", "sum"),
+    "amount": ("活动水平", "amount"),
+    "unit": ("单位", "unit"),
+    "converted": ("换算值", "converted"),
+    "substitution": ("替代规则", "substitution rule"),
+    "channel": ("数据通道", "channel"),
+    "sign": ("符号", "sign"),
+    "meter": ("计量器具", "meter"),
+    "quantity": ("计量量", "quantity"),
+    "kind": ("读数类型", "kind"),
+    "multiplier": ("倍率", "multiplier"),
+    "resolution": ("分辨力", "resolution"),
+    "derived": ("导出函数", "derived by"),
+    # table 3
+    "table3": ("表3 排放因子和计算系数", "Table 3 Emission factors and parameters"),
+    "table3_factors": ("表3-1 采用的计算公式与因子", "Table 3-1 Formulas and factors used"),
+    "table3_means": (
+        "表3-2 年内变化参数的加权平均值",
+        "Table 3-2 Weighted means of what changed within the year",
+    ),
+    "figure": ("参数", "parameter"),
+    "days": ("适用日期", "days"),
+    "origin": ("取值方式", "origin"),
+    "reference": ("来源", "reference"),
+    "edition": ("版本", "edition"),
+    "mark": ("可信度", "mark"),
+    "boundary": ("边界", "boundary"),
+    "formula": ("公式", "formula"),
+    "clause": ("条款", "clause"),
+    "document": ("文件", "document"),
+    "factor_value": ("tCO2e/单位", "tCO2e per unit"),
+    "tco2e": ("tCO2e", "tCO2e"),
+    "provisional": ("暂用", "provisional"),
+    "values": ("取值个数", "values"),
+    "mean": ("加权平均值", "weighted mean"),
+    "weights": ("权重", "weights"),
+    # energy, products
+    "table4": ("表4 净购入电力和热力", "Table 4 Electricity and heat, bought and passed on"),
+    "carrier": ("能源", "carrier"),
+    "electricity": ("电力", "electricity"),
+    "heat": ("热力", "heat"),
+    "direction": ("方向", "direction"),
+    "purchased": ("购入", "purchased"),
+    "exported": ("输出", "exported"),
+    "net": ("净购入", "net"),
+    "effective_factor": ("平均因子 tCO2/单位", "mean factor, tCO2 per unit"),
+    "table5": ("表5 产品产量与排放强度", "Table 5 Products and intensity"),
+    "product": ("产品", "product"),
+    "quality": ("质量", "quality"),
+    "account_intensity": ("碳账户 kgCO2e/单位", "account kgCO2e per unit"),
+    "ets_intensity": ("碳市场 kgCO2e/单位", "ETS kgCO2e per unit"),
+    # quality
+    "table6": ("表6 数据质量", "Table 6 Data quality"),
+    "expected": ("应有时段", "expected"),
+    "known_short": ("已知", "known"),
+    "measured": ("实测", "measured"),
+    "interpolated": ("内插", "interpolated"),
+    "estimated": ("估算", "estimated"),
+    "substituted": ("替代", "substituted"),
+    "missing": ("缺失", "missing"),
+    "table7": (
+        "表7 可信度为 M、L 级或暂用的依据",
+        "Table 7 Figures marked M or L, and provisional ones",
+    ),
+    "marks_note": (
+        "H：取自指南或标准原文；M：取自一份二手资料或长期通用；L：待核对；暂用：待当年数值发布后重述。",
+        "H: read in the guideline or standard itself; M: one secondary source, or long use; L: to be checked;"
+        " provisional: restated once the year's figure appears.",
+    ),
+    # provenance
+    "provenance": ("数据溯源", "Provenance"),
+    "run": ("核算批次", "run of accounting"),
+    "run_committed_at": ("批次时间", "run committed at"),
+    "registry_version": ("台账版本", "registry version"),
+    "rules_versions": ("核算规则版本", "rules version"),
+    "factor_sets": ("因子集（SHA-256）", "factor set (SHA-256)"),
+    "ledger_sha256": ("账目 SHA-256（表1至表3）", "ledger SHA-256 (tables 1 to 3)"),
+    "sha256": ("报告 SHA-256", "report SHA-256"),
+    "software": ("软件", "software"),
+}
+
+
+def text(key: str, language: str, **values: object) -> str:
+    """A text by its key; what stands in braces is filled in."""
+    return _TEXTS[key][0 if language == Language.ZH else 1].format(**values)
+
+
+def known_text(key: str, language: str) -> str:
+    """A text by its key, or the key itself where it has none: of closed lists that are shown as they are called."""
+    return text(key, language) if key in _TEXTS else key
+
+
+def keys() -> list[str]:
+    return list(_TEXTS)

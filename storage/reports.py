@@ -1,0 +1,87 @@
+"""What reports are built from as of a run, published reports, which never change, and what has changed since.
+
+As of a run: an entry as it stood when that run was the last one (storage.emissions says how).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.entry_sums import EntrySums
+from domain.interval import from_us
+from domain.reading import Flag, Quality
+from storage.database import Connection
+
+# The entries of an enterprise's days that stand as of a run, one row an interval.
+_STANDING = """
+    SELECT t.source_id, t.day, t.gas, t.scope, t.boundaries, t.unit, t.exponent, t.factor_id,
+           u.consumption, u.mg, u.state, u.run_id
+    FROM ledger_days t,
+         unnest(t.consumption, t.mg, t.states, t.run_ids) AS u (consumption, mg, state, run_id)
+    WHERE t.enterprise_id = %(enterprise)s AND t.day >= %(first)s AND t.day < %(end)s
+      AND u.state & 3 > 0 AND u.run_id <= %(run)s
+    UNION ALL
+    SELECT t.source_id, t.day, t.gas, t.scope, t.boundaries, t.unit, t.exponent, t.factor_id,
+           u.consumption, u.mg, u.state, u.run_id
+    FROM ledger_history t,
+         unnest(t.consumption, t.mg, t.states, t.run_ids) AS u (consumption, mg, state, run_id)
+    WHERE t.enterprise_id = %(enterprise)s AND t.day >= %(first)s AND t.day < %(end)s
+      AND t.superseded_by > %(run)s AND u.state & 3 > 0 AND u.run_id <= %(run)s
+"""
+_STATES = {"estimated": int(Quality.ESTIMATED), "substituted": int(Flag.SUBSTITUTED) << 2}
+
+
+class Run(NamedTuple):
+    id: int
+    committed_at: datetime
+
+
+def last_run(conn: Connection, as_of_us: int | None) -> Run | None:
+    """The last run at a moment (None: now); None before the first."""
+    row = conn.execute(
+        """SELECT id, committed_at FROM runs
+           WHERE %(at)s::timestamptz IS NULL OR committed_at <= %(at)s ORDER BY id DESC LIMIT 1""",
+        {"at": None if as_of_us is None else from_us(as_of_us)},
+    ).fetchone()
+    return None if row is None else Run(*row)
+
+
+def entry_sums(
+    conn: Connection, enterprise_id: int, first_day: int, end_day: int, run: int
+) -> list[EntrySums]:
+    """The known entries of local days [first_day, end_day) as of a run, by month and all that keeps them apart."""
+    rows = conn.execute(
+        f"""WITH standing AS ({_STANDING})
+            SELECT source_id, day - extract(day FROM date '1970-01-01' + day)::integer + 1 AS month,
+                   gas, scope, boundaries, unit, exponent, factor_id, min(day), max(day),
+                   sum(consumption), sum(mg), sum(abs(mg)),
+                   coalesce(sum(abs(mg)) FILTER (WHERE state & 3 = %(estimated)s), 0),
+                   coalesce(sum(abs(mg)) FILTER (WHERE state & %(substituted)s > 0), 0),
+                   coalesce(sum(abs(mg)) FILTER
+                       (WHERE state & 3 = %(estimated)s OR state & %(substituted)s > 0), 0),
+                   count(*), count(*) FILTER (WHERE state & 3 = 3), count(*) FILTER (WHERE state & 3 = 2),
+                   count(*) FILTER (WHERE state & 3 = 1), count(*) FILTER (WHERE state & %(substituted)s > 0),
+                   bit_or(state::integer >> 2)
+            FROM standing
+            GROUP BY source_id, month, gas, scope, boundaries, unit, exponent, factor_id
+            ORDER BY source_id, month, gas, boundaries, unit, exponent, factor_id""",
+        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_STATES},
+    )
+    return [
+        EntrySums._make(
+            [*row[:4], tuple(row[4]), *row[5:10], *(int(each) for each in row[10:16]), *row[16:]]
+        )
+        for row in rows
+    ]
+
+
+def rules_versions(conn: Connection, enterprise_id: int, first_day: int, end_day: int, run: int) -> list[str]:
+    """The rules that the entries of these days were computed by, as of a run."""
+    rows = conn.execute(
+        f"""WITH standing AS ({_STANDING})
+            SELECT DISTINCT r.rules_version FROM (SELECT DISTINCT run_id FROM standing) s
+            JOIN runs r ON r.id = s.run_id ORDER BY 1""",
+        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run},
+    )
+    return [row[0] for row in rows]

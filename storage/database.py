@@ -23,6 +23,7 @@ ENGINE_LOCK = 0x4342_0004  # with the shard as second key: one worker of account
 RUN_ORDER_LOCK = 0x4342_0006  # held from a run's number to its commit, so that these agree in order
 FOLD_LOCK = 0x4342_0005  # one process folds batches into gateway_accounts
 RELEASE_LOCK = 0x4342_0007  # one process releases held readings
+HISTORY_LOCK = 0x4342_0008  # one transaction writes history
 
 POSTGRESQL_VERSION_MIN = 150_000
 

@@ -1,0 +1,110 @@
+"""Rows of one enterprise and calendar year together: an inventory document, and what accounting finds wrong with it.
+
+There is one engine: what a document comes to, and every fault of it, is said by `accounting.inventory`. Here its faults
+are brought back to the cells that they are about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accounting.history.cells import Faults
+from accounting.history.row import SentRow, registered_edition
+from domain.errors import Fault, FaultyDocument
+from domain.interval import EPOCH_DATE
+from domain.registry import Enterprise, dated_value
+
+# What an inventory document comes to; raises FaultyDocument with places such as activities[2].parameters.ncv.
+Compute = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+_ACTIVITY = re.compile(r"activities\[(\d+)\](?:\.(parameters\.)?([^.\[]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An enterprise's year as it was sent. digest: of all that was said, in whatever order and place of a file."""
+
+    enterprise: Enterprise
+    year: int
+    document: Mapping[str, Any]
+    rows: Sequence[SentRow]
+    digest: bytes
+
+
+def statements(
+    rows: Iterable[SentRow], enterprises: Mapping[str, Enterprise], faults: Faults
+) -> list[Statement]:
+    """One a year of an enterprise, in the order in which a file first names them."""
+    by_year: defaultdict[tuple[str, int], list[SentRow]] = defaultdict(list)
+    for row in rows:
+        by_year[row.uscc, row.first_day.year].append(row)
+    return [_statement(enterprises[uscc], year, found, faults) for (uscc, year), found in by_year.items()]
+
+
+def _statement(enterprise: Enterprise, year: int, rows: list[SentRow], faults: Faults) -> Statement:
+    first_day = min(row.first_day for row in rows)
+    period = first_day, max(row.end_day for row in rows)
+    edition = rows[0].edition
+    for row in rows:
+        if row.edition != edition:
+            text = (
+                f"edition {row.edition or '(none)'} and {edition or '(none)'} ({rows[0].place}) in one year of an "
+                "enterprise: a year is counted by one"
+            )
+            faults.add(
+                row.place.sheet, row.place.row, row.place.columns.get("edition"), text, "edition", row.edition
+            )
+    day = (first_day - EPOCH_DATE).days
+    district = dated_value(enterprise.districts, day)
+    known = {
+        "edition": edition or registered_edition(enterprise, period),
+        "district": None if district is None else district[:6].ljust(6, "0"),
+        "grid": dated_value(enterprise.grid, day),
+    }
+    head = {
+        "industry": enterprise.industry,
+        "period": {"from": period[0].isoformat(), "to": period[1].isoformat()},
+        **{name: value for name, value in known.items() if value is not None},
+    }
+    said = sorted(json.dumps([row.provenance, row.activity, row.sent], sort_keys=True) for row in rows)
+    digest = hashlib.sha256(json.dumps([head, said], sort_keys=True).encode()).digest()
+    return Statement(enterprise, year, {**head, "activities": [row.activity for row in rows]}, rows, digest)
+
+
+def computed(statement: Statement, compute: Compute, faults: Faults) -> Mapping[str, Any] | None:
+    """What a statement comes to; None, with faults at its cells, where accounting refuses it."""
+    try:
+        return compute(statement.document)
+    except FaultyDocument as error:
+        for fault in error.faults:
+            _add(fault, statement, faults)
+        return None
+
+
+def _add(fault: Fault, statement: Statement, faults: Faults) -> None:
+    match = _ACTIVITY.match(fault.place)
+    if match is None:
+        row, code = statement.rows[0], fault.place or None
+        what = f"{statement.enterprise.uscc} {statement.year}: {fault}"
+    else:
+        row = statement.rows[int(match[1])]
+        code = match[3]
+        if match[2] is not None:
+            code = _column_of(row, match[3])
+        what = fault.message if code is None else f"{code} {fault.message}"
+    column = None if code is None else row.place.columns.get(code)
+    faults.add(
+        row.place.sheet, row.place.row, column, what, code, None if code is None else row.sent.get(code)
+    )
+
+
+def _column_of(row: SentRow, parameter: str) -> str:
+    """The column that a row gives a parameter in; else the first that could have it; else its name."""
+    columns = [each for each in row.place.columns if each.split(" [")[0] == parameter]
+    return next((each for each in columns if each in row.sent), columns[0] if columns else parameter)

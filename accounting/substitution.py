@@ -221,11 +221,9 @@ def _fill_year(places: list[int], total: Int64, states: Int16, expected: Bools, 
 
 
 def _spread(amount: int, count: int) -> Int64:
-    """An amount in `count` equal parts, what is left over by one unit each to the first of them."""
-    size, left = divmod(abs(amount), count)
-    parts = np.full(count, size, np.int64)
-    parts[:left] += 1
-    return parts if amount >= 0 else -parts
+    """An amount in `count` parts that differ by one unit at most, and so by no more in any stretch of them."""
+    bounds = [round_half_even(amount * i, count) for i in range(count + 1)]
+    return np.array([end - start for start, end in pairwise(bounds)], np.int64)
 
 
 def _gap_days(rule: SubstitutionRule) -> int:

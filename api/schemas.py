@@ -336,6 +336,16 @@ class SupersededItem(Shape):
     committed_at: Time | None
 
 
+class SubstitutionItem(Shape):
+    rule: str | None
+    original_kg: Decimal | None = Field(
+        description="By the last values before it; null: what it stands for was missing."
+    )
+    effect_kg: Decimal | None = Field(
+        description="What it adds; null where the values before it aren't known."
+    )
+
+
 class DerivedInterval(Shape):
     at: Time
     amount: Decimal | None
@@ -350,6 +360,7 @@ class DerivedInterval(Shape):
     rules_version: str | None
     cause: CauseItem | None
     supersedes: SupersededItem | None
+    substitution: SubstitutionItem | None
 
 
 class UsedFactorItem(BaseModel):

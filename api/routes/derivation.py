@@ -25,7 +25,7 @@ from api.stored_readings import read_judged
 from api.sums import Sum, co2e_kg
 from domain.errors import Fault
 from domain.interval import DAY_US, INTERVAL_US, to_us
-from domain.reading import Quality, decimal_text, flag_names
+from domain.reading import Flag, Quality, decimal_text, flag_names
 from domain.registry import Enterprise, Point, Source, SourceVersion, dated_value
 from storage import consumption, emissions
 from storage.emissions import CauseRow, EntryDay, Run, UsedFactor
@@ -161,6 +161,7 @@ class _Story:
             "rules_version": None,
             "cause": None,
             "supersedes": None,
+            "substitution": None,
         }
         if entry is None:
             return answer
@@ -181,8 +182,26 @@ class _Story:
             if cause is None
             else {"kind": cause.kind, "by": cause.by_whom, "why": cause.why, "batch": cause.batch_id},
             "supersedes": self._superseded(number, entry),
+            "substitution": self._substitution(entry, version),
         }
         return answer
+
+    def _substitution(self, entry: Entry, version: SourceVersion | None) -> dict[str, Any] | None:
+        """The rule by which an entry was filled, what it replaced, and its effect."""
+        if entry.mg is None or version is None or not entry.row.states[entry.place] >> 2 & Flag.SUBSTITUTED:
+            return None
+        replaced = self.factors[entry.row.factor_id].description.get("substitution")
+        original: int | None = None
+        if replaced is not None and replaced["mg_per_unit_original"] is not None:
+            ratio = Fraction(replaced["mg_per_unit_original"]) * Fraction(10) ** entry.row.exponent
+            original = round(entry.row.consumption[entry.place] * ratio)  # of a fraction: half to even
+        filled = replaced is None  # an amount, which stood for nothing
+        effect = entry.mg if filled else None if original is None else entry.mg - original
+        return {
+            "rule": version.substitution if replaced is None else replaced["rule"],
+            "original_kg": None if original is None else decimal_text(original, -6),
+            "effect_kg": None if effect is None else decimal_text(effect, -6),
+        }
 
     def _superseded(self, number: int, entry: Entry) -> dict[str, Any] | None:
         earlier = [each for each in self.versions[number] if each.row.superseded_by == entry.run_id]
@@ -311,7 +330,7 @@ class _Story:
 _FACTOR_FIELDS = (
     "unit", "formula", "method", "name", "clause", "edition", "document", "confidence", "fuel", "material", "gas",
     "scope", "boundaries", "deduction", "amount_unit", "amount_per_unit", "tco2e_per_amount", "provisional",
-    "factors", "passed_over",
+    "factors", "passed_over", "substitution",
 )  # fmt: skip
 
 

@@ -59,8 +59,25 @@ DOCUMENT = enterprise(
     },
     [
         {"id": "grid", "method": "purchased_electricity", "expression": "E-01/kwh - E-02/kwh"},
-        {"id": "gas", "method": "fuel_combustion", "fuel": "natural_gas", "expression": "G-01/m3"},
-        {"id": "out", "method": "exported_electricity", "expression": "P-01/kw"},
+        {
+            "id": "gas",
+            "method": "fuel_combustion",
+            "fuel": "natural_gas",
+            "expression": "G-01/m3",
+            "substitution": "gap_mean_7d",
+        },
+        {
+            "id": "out",
+            "method": "exported_electricity",
+            "expression": "P-01/kw",
+            "substitution": "gap_mean_7d",
+        },
+        {
+            "id": "bought",
+            "method": "purchased_electricity",
+            "expression": "E-01/kwh",
+            "substitution": "electricity_highest_month",
+        },
     ],
 )
 

@@ -124,9 +124,11 @@ class Inputs:
     given: Mapping[str, Parameter]
     location: Location
     unit: str = ""  # that the amount is in; "" where there is none yet
+    metered: bool = False  # the amount is that of any interval of a meter, not of a whole period
     used: list[Value] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     faults: list[InputFault] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if self.method.kind in _NAMED_BY_CODE and self.material is None:
@@ -135,7 +137,7 @@ class Inputs:
     # --- what formulas ask for
 
     def is_given(self, name: str) -> bool:
-        return name in self.given
+        return name in self.given or name in self.left_out
 
     def has(self, name: str) -> bool:
         """Whether a value can be had at all."""
@@ -156,20 +158,30 @@ class Inputs:
             if value.name == name:
                 return value
         spec = self.method.parameters[name]
+        if name in self.left_out:
+            return self._stand_in(spec)
         try:
             value = self._given(spec) or self._default(spec)
         except FactorNotFound as error:
             self.fault(*self._place_of(spec, str(error)))
-            return Value(name, Fraction(1), spec.units[0], "1", Origin.GIVEN, None)
+            return self._stand_in(spec)
         self.used.append(value)
         return value
+
+    @staticmethod
+    def _stand_in(spec: ParameterSpec) -> Value:
+        return Value(spec.name, Fraction(1), spec.units[0], "1", Origin.GIVEN, None)
+
+    def leave_out(self, name: str) -> None:
+        """A value is given that can't be read, which is told elsewhere: it is neither missing nor to be had."""
+        self.left_out.add(name)
 
     def fault(self, name: str, text: str, *, unless_missing: bool = False) -> None:
         """Notes a fault of fuel, material, unit or a parameter.
 
         unless_missing  only where nothing else is wrong: the fault may come of what stands in
         """
-        if unless_missing and self.faults:
+        if unless_missing and (self.faults or self.left_out):
             return
         place = f"parameters.{name}" if name in self.method.parameters else name
         fault = InputFault(place, text)
@@ -437,10 +449,15 @@ class Inputs:
         return any(key[:3] == start and key[3] and key[4] == spec.name for key in self.tables.process)
 
     def _place_of(self, spec: ParameterSpec, text: str) -> tuple[str, str]:
-        """The field that a missing or wrong value is a fault of: the fuel where no table has it at all."""
-        by_fuel = spec.place is Place.FUEL and takes_fuel(self.method) and spec.name not in self.given
-        known = self.fuel in self.known_fuels() or self.fuel in self.tables.fuel_classes
-        return ("fuel", text) if by_fuel and not known else (spec.name, text)
+        """The field that a missing or wrong value is a fault of: the fuel or material where no table has it at all."""
+        if spec.name in self.given:
+            return spec.name, text
+        if spec.place is Place.FUEL and takes_fuel(self.method):
+            known = self.fuel in self.known_fuels() or self.fuel in self.tables.fuel_classes
+            return ("fuel" if not known else spec.name), text
+        by_material = spec.place is Place.TABLE and self._is_by_material(spec)
+        named = by_material and self.material is not None and self.material not in self.known_materials()
+        return ("material" if named else spec.name), text
 
 
 def takes_fuel(method: Method) -> bool:

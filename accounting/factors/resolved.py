@@ -11,6 +11,8 @@ from accounting.factors.kinds import linear_form
 from accounting.factors.linear import Linear
 from accounting.factors.value import Value, fraction_text
 from accounting.methods.method import Method
+from domain.errors import FactorNotFound
+from domain.unit import UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ def resolved(inputs: Inputs, unit: str) -> Resolved:
     """
     linear = linear_form(inputs)
     inputs.check()
+    dimensions = {UNITS[each].dimension for each in inputs.method.units}
+    if UNITS[linear.unit].dimension not in dimensions and not inputs.metered:
+        takes = " or ".join(inputs.method.units)
+        raise FactorNotFound(f"{unit} doesn't fit {inputs.method.code}, which takes {takes}")
     amount = inputs.convert(unit, linear.unit)
     return Resolved(
         inputs.method, inputs.fuel, inputs.material, unit, linear, amount, tuple(inputs.used),

@@ -23,6 +23,7 @@ from accounting.methods.method import (
     Place,
     Role,
 )
+from accounting.rounding import Rounding
 from domain.errors import FaultyDocument, Refused
 from domain.unit import UNITS
 
@@ -134,7 +135,7 @@ def _industries(path: Path, faults: Faults) -> dict[str, Industry]:
 
 _EDITION_COLUMNS = [
     "edition", "role", "industries", "document", "data_from", "data_to", "gwp_set", "fuels_fallback",
-    "confidence", "note",
+    "decimals", "rounding", "confidence", "note",
 ]  # fmt: skip
 
 
@@ -148,6 +149,10 @@ def _editions(path: Path, industries: Mapping[str, Industry], faults: Faults) ->
                 row.fault(f"industry {code!r} is unknown")
         if row.optional("fuels_fallback") not in ("", "own"):
             row.fault(f"fuels_fallback {row.optional('fuels_fallback')!r} is neither empty nor 'own'")
+        decimals, rounding = row.optional("decimals"), row.optional("rounding")
+        if role != Role.REFERENCE:
+            row.choice("decimals", [str(count) for count in range(13)])
+            row.choice("rounding", set(Rounding))
         edition = Edition(
             code=row.text("edition"),
             role=Role(role) if role in set(Role) else Role.REFERENCE,
@@ -156,6 +161,8 @@ def _editions(path: Path, industries: Mapping[str, Industry], faults: Faults) ->
             data_years=row.validity("data_from", "data_to"),
             gwp_set=row.optional("gwp_set") or None,
             fuels_fallback=row.optional("fuels_fallback") == "own",
+            decimals=int(decimals) if decimals.isdecimal() else 0,
+            rounding=Rounding(rounding) if rounding in set(Rounding) else Rounding.HALF_UP,
             confidence=row.confidence(),
             note=row.optional("note"),
         )

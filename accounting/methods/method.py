@@ -8,6 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from accounting.methods.data_file import Validity
+from accounting.rounding import Rounding
 
 
 class Place(StrEnum):
@@ -110,6 +111,8 @@ class Edition:
     data_years: Validity
     gwp_set: str | None
     fuels_fallback: bool  # what its fuel table leaves blank is taken from the industry's own guideline
+    decimals: int  # of tonnes in its reports
+    rounding: Rounding
     confidence: str
     note: str
 

@@ -21,6 +21,8 @@ from api.routes import (
     intensity,
     readings,
     registry,
+    reports,
+    restatements,
     set_aside,
     windows,
 )
@@ -94,6 +96,8 @@ def create_app(
         windows,
         intensity,
         derivation,
+        reports,
+        restatements,
         set_aside,
     ):
         app.include_router(module.router)

@@ -77,6 +77,104 @@ class EmissionsPage(Page):
     items: list[EmissionItem]
 
 
+class ChangedEntries(Shape):
+    before_kg: Decimal
+    after_kg: Decimal
+    difference_kg: Decimal
+    entries: int
+    superseded: int = Field(description="Of the entries: those that took the place of others.")
+
+
+class ChangeByWay(Shape):
+    way: Literal["new", "gone", "amount", "factor", "amount_and_factor", "quality"]
+    entries: int
+    difference_kg: Decimal
+
+
+class FactorValue(Shape):
+    model_config = ConfigDict(extra="allow")
+
+    value: str
+    unit: str | None = None
+    origin: str | None = None
+    reference: str | None = None
+    edition: str | None = None
+
+
+class ChangedValue(Shape):
+    name: str
+    before: FactorValue | None
+    after: FactorValue | None
+
+
+class ChangedField(Shape):
+    name: str
+    before: Any
+    after: Any
+
+
+class ChangedFactor(Shape):
+    entries: int
+    difference_kg: Decimal
+    values: list[ChangedValue] = Field(description="Values of the factor that are others now.")
+    fields: list[ChangedField] = Field(description="What else is another: edition, formula, boundaries …")
+    mg_per_unit: dict[str, str | None]
+
+
+class SourceChange(ChangedEntries):
+    source: str
+    from_: Time = Field(alias="from")
+    to: Time
+    ways: list[ChangeByWay]
+    factors: list[ChangedFactor]
+
+
+class RestatementCause(ChangedEntries):
+    kind: Literal["arrival", "registry", "factors", "rules"]
+    by_whom: str
+    why: str
+    batch: int | None
+    sources: list[SourceChange]
+
+
+class Restatement(Shape):
+    at: Time
+    run: int
+    rules_version: str
+    factor_set: str
+    registry_version: int
+    causes: list[RestatementCause]
+
+
+class RestatementsPage(Page):
+    items: list[Restatement]
+
+
+class DifferenceCause(ChangedEntries):
+    kind: Literal["arrival", "registry", "factors", "rules"]
+    by_whom: str
+    why: str
+    first_at: Time
+    last_at: Time
+    runs: int
+    ways: list[ChangeByWay]
+    factors: list[ChangedFactor]
+
+
+class SourceDifference(Shape):
+    source: str | None = None
+    from_: Time = Field(alias="from", description="The first interval that differs begins here.")
+    to: Time
+    before_kg: Decimal | None
+    after_kg: Decimal | None
+    difference_kg: Decimal = Field(description="The sum of its causes' differences, exactly.")
+    causes: list[DifferenceCause]
+
+
+class DifferencePage(Page):
+    items: list[SourceDifference]
+
+
 class WindowTotal(Shape):
     co2e_kg: Decimal | None
     quality: QualityName
@@ -311,13 +409,21 @@ class ChangesPage(Page):
     items: list[ChangeItem]
 
 
-class TermItem(Shape):
-    sign: Literal[-1, 1]
+class MeasuredItem(Shape):
     channel: str
     amount: Decimal | None
     unit: str
     quality: QualityName
     flags: list[FlagName]
+
+
+class TermInput(MeasuredItem):
+    as_: str = Field(alias="as")
+
+
+class TermItem(MeasuredItem):
+    sign: Literal[-1, 1]
+    inputs: list[TermInput]
 
 
 class CauseItem(Shape):
@@ -500,3 +606,43 @@ class Version(Shape):
     ledger_rules_version: str | None
     ledger_factor_set: str | None
     zone: str
+
+
+class PublishedReport(Shape):
+    id: int
+    uscc: str
+    year: int
+    as_of: Time = Field(description="The books as of this moment.")
+    published_at: Time
+    by: str
+    why: str
+    sha256: str = Field(description="Of the report, as it says itself.")
+    account_kg: Decimal | None
+    ets_kg: Decimal | None
+
+
+class PublishedReportsPage(Page):
+    items: list[PublishedReport]
+
+
+class ReportTotalChange(Shape):
+    boundary: Literal["account", "ets"]
+    published_kg: Decimal | None
+    present_kg: Decimal | None
+    difference_kg: Decimal
+
+
+class ReportSourceChange(ReportTotalChange):
+    source: str
+
+
+class ReportDifferences(Shape):
+    id: int
+    uscc: str
+    year: int
+    published_as_of: Time
+    present_as_of: Time
+    differs: bool = Field(description="Whether the ledger says anything else, though its sums be the same.")
+    totals: list[ReportTotalChange]
+    sources: list[ReportSourceChange]
+    explained_by: dict[str, str] = Field(description="By boundary: the request that tells the causes.")

@@ -182,16 +182,8 @@ class Context:
         All of it is one transaction that reads one snapshot; what begins it is one round trip.
         """
         with self.pool.connection() as conn:
-            cursor = conn.execute(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT version, "
-                f"(SELECT revoked_at FROM api_keys WHERE id = {0 if key is None else int(key.id)}) FROM registry_state",
-                prepare=False,  # several statements at once can't be
-            )
-            cursor.nextset()
-            row = cursor.fetchone()
-            assert row is not None, "the database isn't migrated"
-            version, revoked_at = row
-            if key is not None and revoked_at is not None:
+            version, is_revoked = keys.begin_snapshot(conn, key)
+            if key is not None and is_revoked:
                 self.forget(key)
                 raise Problem(
                     401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN}

@@ -22,7 +22,7 @@ from ingest.directory import ClockRules, Directory, judge
 from ingest.metrics import RELEASED
 from ingest.topic import PREFIX, READINGS
 from storage import dead_letters, held, partitions, readings, registry
-from storage.database import RELEASE_LOCK, Connection
+from storage.database import Connection
 from storage.held import Held, HeldFilter
 from storage.readings import READING_DTYPE, Delta
 
@@ -135,12 +135,8 @@ class Keeper:
         after = 0
         while True:
             with self._conn.transaction():
-                if by_whom is None:
-                    locked = self._conn.execute(
-                        "SELECT pg_try_advisory_xact_lock(%s)", [RELEASE_LOCK]
-                    ).fetchone()
-                    if locked != (True,):
-                        return result
+                if by_whom is None and not held.take_release(self._conn):
+                    return result
                 items = take(after)
                 if not items:
                     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.errors import HoldReason
 from storage.binary_copy import POSTGRES_EPOCH_US
-from storage.database import Connection
+from storage.database import RELEASE_LOCK, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,12 @@ class HeldFilter:
 # a timestamp's binary form is an int8 of microseconds since 2000
 _NAME, _VALUE = ["text"] * 3, ["int8", "int2", "int2", "int2", "int2"]
 _TYPES = ["int8", "int4", *_NAME, "int8", *_VALUE, "text", "int8", "text"]
+
+
+def take_release(conn: Connection) -> bool:
+    """Take the turn to release held readings until the transaction ends; False where another process has it."""
+    row = conn.execute("SELECT pg_try_advisory_xact_lock(%s)", [RELEASE_LOCK]).fetchone()
+    return row == (True,)
 
 
 def insert(conn: Connection, batch_id: int, held: Sequence[NewHeld]) -> None:

@@ -116,6 +116,22 @@ def verify(conn: Connection, text: str) -> Key | None:
     return _key(row[:-1])
 
 
+def begin_snapshot(conn: Connection, key: Key | None) -> tuple[int, bool]:
+    """Begin a transaction that reads one snapshot: (version of its registry, whether the key is revoked by then).
+
+    One round trip, since each request of the API begins with it.
+    """
+    cursor = conn.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT version, "
+        f"(SELECT revoked_at FROM api_keys WHERE id = {0 if key is None else int(key.id)}) FROM registry_state",
+        prepare=False,  # several statements at once can't be
+    )
+    cursor.nextset()
+    row = cursor.fetchone()
+    assert row is not None, "the database isn't migrated"
+    return row[0], row[1] is not None
+
+
 def every(conn: Connection) -> list[Key]:
     """All keys, revoked ones too, in the order in which they were made."""
     return [_key(row) for row in conn.execute(f"SELECT {_COLUMNS} FROM api_keys ORDER BY id")]

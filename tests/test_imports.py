@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ MAY_IMPORT = {
     "api": {"domain", "accounting", "storage"},
     "simulators": {"domain", "carbonmeter.forward", "carbonmeter.client"},
     "carbonmeter": {*ROOMS, "bench"},
+    "bench": {*ROOMS},
     "carbonmeter.forward": {"domain"},
     "carbonmeter.client": {"domain"},
 }
@@ -58,7 +60,7 @@ def _within(name: str, allowed: set[str]) -> bool:
     return any(name == each or name.startswith(each + ".") for each in allowed)
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", [*ROOMS, "bench"])
 def test_a_room_imports_only_what_it_may(room: str) -> None:
     files = _files(room)
     assert files, f"no files in {room}: has it moved?"
@@ -72,6 +74,27 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
                 name, allowed | own | {module}
             ):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert wrong == []
+
+
+# Statements of SQL, by how they begin; `forward` keeps its spool in SQLite, and making a database is the keeper's.
+SQL = re.compile(
+    r"^\s*(BEGIN\b.*;|SELECT\b.*\bFROM\b|SELECT \w+\(|INSERT INTO|UPDATE \w+ SET|DELETE FROM|COPY \w+"
+    r"|CREATE|ALTER|DROP)\b",
+    re.DOTALL,
+)
+KEEPS_ITS_OWN = {"carbonmeter.forward", "carbonmeter.embedded_keeper"}
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "storage"])
+def test_no_sql_outside_storage(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value.strip()[:60]!r}"
+        for path in _files(room)
+        if _module(path) not in KEEPS_ITS_OWN
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
+    ]
     assert wrong == []
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from storage.database import HISTORY_LOCK, Connection
 
@@ -127,18 +127,28 @@ def _choice(
     return {"ids": ids, "first": first_year, "last": last_year, "as_of": as_of}
 
 
-def answer(conn: Connection, version_id: int) -> Mapping[str, Any]:
-    row = conn.execute("SELECT answer FROM history_versions WHERE id = %s", [version_id]).fetchone()
-    assert row is not None
-    found: Mapping[str, Any] = row[0]
-    return found
+def answers(conn: Connection, version_ids: Iterable[int]) -> dict[int, Mapping[str, Any]]:
+    """What versions came to, by version."""
+    return dict(
+        conn.execute(
+            "SELECT id, answer FROM history_versions WHERE id = ANY(%s)", [list(version_ids)]
+        ).fetchall()
+    )
 
 
-def document(conn: Connection, statement_id: int) -> Mapping[str, Any]:
-    row = conn.execute("SELECT document FROM history_statements WHERE id = %s", [statement_id]).fetchone()
-    assert row is not None
-    found: Mapping[str, Any] = row[0]
-    return found
+def documents(
+    conn: Connection, statement_ids: Iterable[int]
+) -> dict[int, tuple[Mapping[str, Any], list[str]]]:
+    """The documents of statements with the provenance of each activity, by statement."""
+    found = conn.execute(
+        """
+        SELECT id, document,
+               (SELECT array_agg(provenance ORDER BY index) FROM history_rows WHERE statement_id = s.id)
+        FROM history_statements s WHERE id = ANY(%s)
+        """,
+        [list(statement_ids)],
+    )
+    return {id_: (document, provenances) for id_, document, provenances in found}
 
 
 def rows(conn: Connection, statement_id: int) -> list[RowRecord]:
@@ -187,7 +197,7 @@ def add(
                 INSERT INTO history_statements (batch_id, enterprise_id, year, digest, document)
                 VALUES (%s, %s, %s, %s, %s) RETURNING id
                 """,
-                [batch_id, each.enterprise_id, each.year, sent.digest, Jsonb(sent.document)],
+                [batch_id, each.enterprise_id, each.year, sent.digest, Json(sent.document)],
             )
             records += ((statement_id, index, record) for index, record in enumerate(sent.rows))
         ids.append(
@@ -204,18 +214,18 @@ def add(
                     each.enterprise_id,
                     each.year,
                     each.supersedes,
-                    Jsonb(each.summary),
-                    Jsonb(each.answer),
+                    Json(each.summary),
+                    Json(each.answer),
                 ],
             )
         )
     with conn.cursor().copy(
         "COPY history_rows (statement_id, index, sheet, row, provenance, sent) FROM STDIN"
     ) as copy:
-        copy.set_types(["int8", "int4", "text", "int4", "text", "jsonb"])
+        copy.set_types(["int8", "int4", "text", "int4", "text", "json"])
         for statement_id, index, record in records:
             copy.write_row(
-                (statement_id, index, record.sheet, record.row, record.provenance, Jsonb(record.sent))
+                (statement_id, index, record.sheet, record.row, record.provenance, Json(record.sent))
             )
     return batch_id, ids
 

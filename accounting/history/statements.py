@@ -10,18 +10,21 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+from accounting.factors.load import FactorLibrary
 from accounting.history.cells import Faults
 from accounting.history.row import SentRow, registered_edition
+from accounting.history.vocabulary import Provenance
+from accounting.inventory.answer import answer, tonnes
+from accounting.inventory.compute import compute
+from accounting.inventory.document import from_values
 from domain.errors import Fault, FaultyDocument
 from domain.interval import EPOCH_DATE
 from domain.registry import Enterprise, dated_value
-
-# What an inventory document comes to; raises FaultyDocument with places such as activities[2].parameters.ncv.
-Compute = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _ACTIVITY = re.compile(r"activities\[(\d+)\](?:\.(parameters\.)?([^.\[]+))?")
 
@@ -77,10 +80,42 @@ def _statement(enterprise: Enterprise, year: int, rows: list[SentRow], faults: F
     return Statement(enterprise, year, {**head, "activities": [row.activity for row in rows]}, rows, digest)
 
 
-def computed(statement: Statement, compute: Compute, faults: Faults) -> Mapping[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement comes to: the inventory's whole answer, and a summary for lists, both plain JSON."""
+
+    summary: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
+def result(document: Mapping[str, Any], provenances: Sequence[str], library: FactorLibrary) -> Result:
+    """What a document comes to, with the provenance of each activity; raises FaultyDocument."""
+    inventory = compute(from_values(document), library)
+    told = answer(inventory)
+    by_provenance: dict[str, dict[str, Any]] = {}
+    for each in Provenance:
+        found = [one for one, of in zip(inventory.activities, provenances, strict=True) if of == each]
+        if found:
+            total = sum((one.tco2e for one in found if "account" in one.boundaries), Fraction(0))
+            by_provenance[each.value] = {"activities": len(found), "account_tco2e": tonnes(total)}
+    summary = {
+        "industry": told["industry"],
+        "edition": told["edition"],
+        "period": told["period"],
+        "provenance": next(iter(by_provenance)),  # the weakest
+        **told["totals"],
+        "reported": {name: told["reported"][name] for name in ("account_tco2e", "ets_tco2e")},
+        "by_provenance": by_provenance,
+        "activities": len(inventory.activities),
+        "warnings": len(told["warnings"]),
+    }
+    return Result(summary, told)
+
+
+def computed(statement: Statement, library: FactorLibrary, faults: Faults) -> Result | None:
     """What a statement comes to; None, with faults at its cells, where accounting refuses it."""
     try:
-        return compute(statement.document)
+        return result(statement.document, [row.provenance for row in statement.rows], library)
     except FaultyDocument as error:
         for fault in error.faults:
             _add(fault, statement, faults)
@@ -97,7 +132,9 @@ def _add(fault: Fault, statement: Statement, faults: Faults) -> None:
         code = match[3]
         if match[2] is not None:
             code = _column_of(row, match[3])
-        what = fault.message if code is None else f"{code} {fault.message}"
+        what = fault.message
+        if code is not None and match[3] not in what.split():
+            what = f"{match[3]} {what}" if what.startswith("is ") else f"{match[3]}: {what}"
     column = None if code is None else row.place.columns.get(code)
     faults.add(
         row.place.sheet, row.place.row, column, what, code, None if code is None else row.sent.get(code)

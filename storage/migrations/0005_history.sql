@@ -16,14 +16,14 @@ CREATE TABLE history_batches (
 );
 CREATE INDEX history_batches_by_time ON history_batches (at);
 
--- An enterprise's calendar year as it was sent.
+-- An enterprise's calendar year as it was sent. (json, not jsonb: what is only kept and shown keeps its order.)
 CREATE TABLE history_statements (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id      bigint   NOT NULL REFERENCES history_batches,
     enterprise_id integer  NOT NULL REFERENCES enterprises,
     year          smallint NOT NULL,
     digest        bytea    NOT NULL,            -- SHA-256 of what was sent, wherever it stood in its file
-    document      jsonb    NOT NULL             -- the inventory document that its rows make
+    document      json     NOT NULL             -- the inventory document that its rows make
 );
 
 -- Its rows, cell by cell: in the order of the activities of the document.
@@ -33,7 +33,7 @@ CREATE TABLE history_rows (
     sheet        text,
     row          integer NOT NULL,
     provenance   text    NOT NULL CHECK (provenance IN ('estimated', 'reported', 'verified')),
-    sent         jsonb   NOT NULL,              -- column's code -> text
+    sent         json    NOT NULL,              -- column's code -> text
     PRIMARY KEY (statement_id, index)
 );
 
@@ -45,8 +45,8 @@ CREATE TABLE history_versions (
     enterprise_id integer  NOT NULL REFERENCES enterprises,
     year          smallint NOT NULL,
     supersedes    bigint   UNIQUE REFERENCES history_versions,  -- null: the year's first
-    summary       jsonb    NOT NULL,            -- totals and provenance, for lists
-    answer        jsonb    NOT NULL             -- the inventory's whole answer
+    summary       json     NOT NULL,            -- totals and provenance, for lists
+    answer        json     NOT NULL             -- the inventory's whole answer
 );
 CREATE INDEX history_versions_of_year ON history_versions (enterprise_id, year, id);
 CREATE UNIQUE INDEX history_versions_first ON history_versions (enterprise_id, year) WHERE supersedes IS NULL;

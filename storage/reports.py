@@ -5,8 +5,11 @@ As of a run: an entry as it stood when that run was the last one (storage.emissi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from psycopg.types.json import Jsonb
 
 from domain.entry_sums import EntrySums
 from domain.interval import from_us
@@ -69,9 +72,7 @@ def entry_sums(
         {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_STATES},
     )
     return [
-        EntrySums._make(
-            [*row[:4], tuple(row[4]), *row[5:10], *(int(each) for each in row[10:16]), *row[16:]]
-        )
+        EntrySums._make([*row[:4], tuple(row[4]), *row[5:10], *(int(each) for each in row[10:16]), *row[16:]])
         for row in rows
     ]
 
@@ -85,3 +86,93 @@ def rules_versions(conn: Connection, enterprise_id: int, first_day: int, end_day
         {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run},
     )
     return [row[0] for row in rows]
+
+
+class Published(NamedTuple):
+    """A report that was published, without its files. `totals`: kilograms by boundary."""
+
+    id: int
+    uscc: str
+    year: int
+    as_of: datetime
+    run_id: int
+    published_at: datetime
+    by_whom: str
+    why: str
+    sha256: str
+    totals: dict[str, str | None]
+
+
+class File(NamedTuple):
+    """A form of a published report. `language`: '' for the JSON, which has both."""
+
+    format: str
+    language: str
+    content: bytes
+
+
+_PUBLISHED = """SELECT r.id, e.uscc, r.year, r.as_of, r.run_id, r.published_at, r.by_whom, r.why, r.sha256, r.totals
+                FROM published_reports r JOIN enterprises e ON e.id = r.enterprise_id"""
+
+
+def publish(
+    conn: Connection,
+    enterprise_id: int,
+    year: int,
+    as_of_us: int,
+    run_id: int,
+    by_whom: str,
+    why: str,
+    sha256: str,
+    totals: dict[str, str | None],
+    files: Sequence[File],
+) -> Published:
+    """Keep a report as it went out, in every form; the caller commits."""
+    row = conn.execute(
+        """INSERT INTO published_reports
+               (enterprise_id, year, as_of, run_id, published_at, by_whom, why, sha256, totals)
+           VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s) RETURNING id""",
+        [enterprise_id, year, from_us(as_of_us), run_id, by_whom, why, sha256, Jsonb(totals)],
+    ).fetchone()
+    assert row is not None
+    conn.cursor().executemany(
+        "INSERT INTO published_files (report_id, format, language, content) VALUES (%s, %s, %s, %s)",
+        [(row[0], *file) for file in files],
+    )
+    found = published(conn, row[0])
+    assert found is not None
+    return found
+
+
+def published(conn: Connection, id_: int) -> Published | None:
+    row = conn.execute(f"{_PUBLISHED} WHERE r.id = %s", [id_]).fetchone()
+    return None if row is None else Published(*row)
+
+
+def published_of(
+    conn: Connection, enterprise_id: int, year: int | None, after: tuple[int, int] | None, limit: int
+) -> list[Published]:
+    """The published reports of an enterprise (and year), by time, then id, beyond (time [µs], id)."""
+    rows = conn.execute(
+        f"""{_PUBLISHED}
+            WHERE r.enterprise_id = %(enterprise)s AND (%(year)s::integer IS NULL OR r.year = %(year)s)
+              AND (%(at)s::timestamptz IS NULL OR (r.published_at, r.id) > (%(at)s, %(id)s::bigint))
+            ORDER BY r.published_at, r.id LIMIT %(limit)s""",
+        {
+            "enterprise": enterprise_id,
+            "year": year,
+            "at": None if after is None else from_us(after[0]),
+            "id": None if after is None else after[1],
+            "limit": limit,
+        },
+    )
+    return [Published(*row) for row in rows]
+
+
+def file(conn: Connection, id_: int, format_: str, language: str) -> bytes | None:
+    """The bytes of a published report in one form; the JSON is in no one language."""
+    row = conn.execute(
+        "SELECT content FROM published_files WHERE report_id = %s AND format = %s AND language = %s",
+        [id_, format_, language],
+    ).fetchone()
+    return None if row is None else bytes(row[0])

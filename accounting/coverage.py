@@ -16,7 +16,7 @@ import numpy.typing as npt
 from accounting.methods.load import Methods
 from accounting.sources import validity
 from domain.interval import EPOCH_DATE, INTERVAL_US, Calendar
-from domain.registry import Enterprise, Product, Source, Term, dated_value
+from domain.registry import Enterprise, Product, Source, SourceVersion, Term, dated_value
 
 NEVER = 1 << 40
 EARLIEST_DAY = (date(1900, 1, 1) - EPOCH_DATE).days
@@ -28,7 +28,7 @@ Ranges = list[tuple[int, int]]
 class Traits:
     """How the emissions of a source count: a matter of its method, known before any of them is."""
 
-    gas: str
+    gases: tuple[str, ...]
     scope: int
     boundaries: tuple[str, ...]
 
@@ -86,7 +86,7 @@ def source_ranges(
     every = sum_ranges(enterprise, [(each.from_day, each.value.terms) for each in source.versions], calendar)
     result = []
     for version, ranges in zip(source.versions, every, strict=True):
-        for begin, stop, traits in _traits(enterprise, version.value.method, calendar, methods):
+        for begin, stop, traits in _traits(enterprise, version.value, calendar, methods):
             for first, end in ranges:
                 if max(first, begin) < min(end, stop):
                     result.append(
@@ -96,16 +96,16 @@ def source_ranges(
 
 
 def _traits(
-    enterprise: Enterprise, code: str, calendar: Calendar, methods: Methods
+    enterprise: Enterprise, version: SourceVersion, calendar: Calendar, methods: Methods
 ) -> Iterator[tuple[int, int, Traits]]:
-    """The traits of a method in time, as the factor library gives them with its factors.
+    """The traits of a source in time, as the factor library gives them with its factors.
 
     They change with the enterprise's edition, and where a source leaves the market or the market has a new edition.
     """
     editions = [each for (industry, each) in methods.by_edition if industry == enterprise.industry]
     changes = {each.from_day for each in enterprise.editions if each.from_day is not None}
     for edition in editions:
-        method = methods.by_edition[enterprise.industry, edition].get(code)
+        method = methods.by_edition[enterprise.industry, edition].get(version.method)
         years = methods.editions[edition].data_years
         dates = [years.first, method.ets_until if method else None]
         changes |= {calendar.day_of(each) for each in dates if each is not None}
@@ -116,12 +116,14 @@ def _traits(
         first = -NEVER if day is None else calendar.day_start(day) // INTERVAL_US
         following = days[index + 1] if index + 1 < len(days) else None
         end = NEVER if following is None else calendar.day_start(following) // INTERVAL_US
-        for traits in _traits_on(enterprise, code, EARLIEST_DAY if day is None else day, calendar, methods):
+        for traits in _traits_on(
+            enterprise, version, EARLIEST_DAY if day is None else day, calendar, methods
+        ):
             yield first, end, traits
 
 
 def _traits_on(
-    enterprise: Enterprise, code: str, day: int, calendar: Calendar, methods: Methods
+    enterprise: Enterprise, version: SourceVersion, day: int, calendar: Calendar, methods: Methods
 ) -> list[Traits]:
     """What the account's edition says of a method on a day, and the market's where that is another one."""
     own, local = dated_value(enterprise.editions, day), calendar.date(day)
@@ -129,7 +131,7 @@ def _traits_on(
     market_edition = own or methods.market_edition(enterprise.industry, local) or account_edition
     apart = market_edition != account_edition
     result = []
-    account = methods.by_edition.get((enterprise.industry, account_edition), {}).get(code)
+    account = methods.by_edition.get((enterprise.industry, account_edition), {}).get(version.method)
     if account is not None:
         boundaries = tuple(
             each
@@ -137,10 +139,10 @@ def _traits_on(
             if account.counts_for(each, local) and not (apart and each == "ets")
         )
         if boundaries:
-            result.append(Traits(account.gases[0], account.scope, boundaries))
-    market = methods.by_edition.get((enterprise.industry, market_edition), {}).get(code)
+            result.append(Traits(account.gases_of(version.material), account.scope, boundaries))
+    market = methods.by_edition.get((enterprise.industry, market_edition), {}).get(version.method)
     if apart and market is not None and market.counts_for("ets", local):
-        result.append(Traits(market.gases[0], market.scope, ("ets",)))
+        result.append(Traits(market.gases_of(version.material), market.scope, ("ets",)))
     return result
 
 

@@ -5,6 +5,7 @@ is a float of IAPWS-IF97 rounded to 0.01 kJ/kg and from then on exact. Each resu
 
     steam_heat     heat [GJ] = mass [t] × (h − 83.74) / 1000, h [kJ/kg] at absolute pressure and temperature;
                    83.74 kJ/kg is water at 20 °C (the 24 guidelines' formula of heat in steam)
+    hot_water_heat heat [GJ] = mass [t] × (t − 20 °C) × 4.1868 / 1000 (the guidelines' formula of heat in hot water)
     gas_at_normal  volume at 0 °C, 101.325 kPa = volume × p / 101.325 kPa × 273.15 K / (273.15 K + t)
     product        amount × share
 """
@@ -28,6 +29,8 @@ Int16 = npt.NDArray[np.int16]
 Values = Mapping[str, Fraction]
 
 WATER_ENTHALPY_20C = Fraction("83.74")  # kJ/kg
+WATER_HEAT_CAPACITY = Fraction("4.1868")  # kJ/(kg K)
+WATER_BASE_C = 20
 ENTHALPY_STEP = 100  # parts of a kJ/kg that an enthalpy is rounded to
 NORMAL_PRESSURE_MPA = Fraction("0.101325")
 ZERO_CELSIUS_K = Fraction("273.15")
@@ -69,7 +72,8 @@ def derived_intervals(
     return amounts, states
 
 
-# What the formulas below take their inputs in; other inputs come in their own unit.
+# What the formulas below answer in, and take their inputs in; other inputs come in their own unit.
+_RESULT_UNIT = {"steam_heat": "GJ", "hot_water_heat": "GJ", "gas_at_normal": "nm3"}
 _UNIT_OF = {"mass": "t", "pressure": "MPa", "temperature": "degC", "volume": "m3"}
 
 
@@ -79,12 +83,14 @@ def _result_unit(point: Point, inputs: Mapping[str, Point]) -> str:
     if point.derivation.function == PRODUCT:
         amount, factor = _amount_and_factor(inputs)
         return "kg" if inputs[factor].unit == "mg/m3" else inputs[amount].unit
-    return {"steam_heat": "GJ", "gas_at_normal": "nm3"}[point.derivation.function]
+    return _RESULT_UNIT[point.derivation.function]
 
 
 def _function(name: str, inputs: Mapping[str, Point]) -> Callable[[Values], Fraction | None]:
     if name == "steam_heat":
         return _steam_heat
+    if name == "hot_water_heat":
+        return _hot_water_heat
     if name == "gas_at_normal":
         return _gas_at_normal
     amount, factor = _amount_and_factor(inputs)
@@ -105,6 +111,10 @@ def _steam_heat(values: Values) -> Fraction | None:
         return None
     exact = Fraction(round(enthalpy * ENTHALPY_STEP), ENTHALPY_STEP)
     return values["mass"] * (exact - WATER_ENTHALPY_20C) / 1000
+
+
+def _hot_water_heat(values: Values) -> Fraction | None:
+    return values["mass"] * (values["temperature"] - WATER_BASE_C) * WATER_HEAT_CAPACITY / 1000
 
 
 def _gas_at_normal(values: Values) -> Fraction | None:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from accounting.books import Books
+from accounting.due import affected_days
 from accounting.entries import Changes, dense_days, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.points import Touched, touched_days
 from accounting.rows import by_id, columns_of, stretches, superseded
 from accounting.sources import SourceStretch, Window, points_of, source_stretches
 from accounting.substitution import affected, filling_rules, reach
-from accounting.work import Cause, EnterpriseWork, Memory, Rows, TickResult
+from accounting.work import Cause, EnterpriseWork, Memory, Rows, SourceWork, TickResult
 from domain.interval import INTERVALS_PER_DAY, Calendar
-from domain.ledger import ACCOUNT_SERIES, Trait
+from domain.ledger import ACCOUNT_SERIES, SERIES_PER_GAS, Trait
 from domain.registry import Enterprise, Source
 
 Job = tuple[Enterprise, Source, int, int, Cause]  # the source's days [first, end), and why
@@ -49,34 +50,19 @@ class SourcesRun:
     def recompute(self, group: Sequence[EnterpriseWork], touched: Touched) -> None:
         """Recompute the sources over changed points and those that changed themselves."""
         jobs: list[Job] = []
-        whole_sources = [(work, *whole) for work in group for whole in work.whole_sources.values()]
-        bounds = self._books.source_bounds([source.id for _, source, _ in whole_sources])
-        point_bounds = self._books.day_bounds(
-            sorted(
-                {
-                    point.id
-                    for work, source, _ in whole_sources
-                    for point in points_of(work.enterprise, source, self._rules)
-                }
-            )
-        )
-        whole_by_id = {source.id: cause for _, source, cause in whole_sources}
+        spans = self._spans(group)
         for work in group:
             for source in work.enterprise.sources.values():
                 points = points_of(work.enterprise, source, self._rules)
                 days, cause = touched_days(points, touched)
                 days = affected(filling_rules(source, self._rules), days, self._calendar)
-                if source.id in whole_by_id:
-                    cause = whole_by_id[source.id]
-                    spans = [bounds[source.id]] if source.id in bounds else []
-                    spans += [point_bounds[point.id] for point in points if point.id in point_bounds]
-                    if spans:
-                        days = np.arange(min(first for first, _ in spans), max(last for _, last in spans) + 1)
-                if cause is None:
-                    continue
-                for first_day, end_day in stretches(days):
-                    for start in range(first_day, end_day, 366):
-                        jobs.append((work.enterprise, source, start, min(start + 366, end_day), cause))
+                own = work.sources.get(source.id)
+                if own is not None and source.id in spans:
+                    mine = self._own_days(work.enterprise, own, *spans[source.id])
+                    days = np.setdiff1d(days, mine, assume_unique=True)
+                    jobs += self._jobs(work, source, mine, own.cause)
+                if cause is not None:
+                    jobs += self._jobs(work, source, days, cause)
         together: list[Job] = []
         days_together = 0
         for job in jobs:
@@ -87,6 +73,41 @@ class SourcesRun:
                 together, days_together = [], 0
         if together:
             self._source_jobs(together)
+
+    def _spans(self, group: Sequence[EnterpriseWork]) -> dict[int, tuple[int, int]]:
+        """First and end day of what there can be of each source to be recomputed by itself, by its id."""
+        own = [(work.enterprise, each.source) for work in group for each in work.sources.values()]
+        points = {source.id: points_of(enterprise, source, self._rules) for enterprise, source in own}
+        bounds = self._books.source_bounds(list(points))
+        point_bounds = self._books.day_bounds(
+            sorted({point.id for each in points.values() for point in each})
+        )
+        spans = {}
+        for id_, its_points in points.items():
+            found = [bounds[id_]] if id_ in bounds else []
+            found += [point_bounds[point.id] for point in its_points if point.id in point_bounds]
+            if found:
+                spans[id_] = min(first for first, _ in found), max(last for _, last in found) + 1
+        return spans
+
+    def _own_days(self, enterprise: Enterprise, work: SourceWork, first_day: int, end_day: int) -> Rows:
+        """The days on which a source is to be recomputed by itself."""
+        if work.before is None:
+            return np.arange(first_day, end_day)
+        ranges = affected_days(
+            work.before, enterprise, work.source, first_day, end_day, self._library, self._calendar
+        )
+        return np.concatenate([np.empty(0, np.int64), *(np.arange(first, end) for first, end in ranges)])
+
+    def _jobs(self, work: EnterpriseWork, source: Source, days: Rows, cause: Cause) -> list[Job]:
+        if work.within is not None:
+            first, end = work.within
+            days = days[(days >= first) & (days < end)]
+        return [
+            (work.enterprise, source, start, min(start + 366, end_day), cause)
+            for first_day, end_day in stretches(days)
+            for start in range(first_day, end_day, 366)
+        ]
 
     def _source_jobs(self, jobs: Sequence[Job]) -> None:
         reaches = [
@@ -117,8 +138,9 @@ class SourcesRun:
                     for point in points_of(enterprise, source, self._rules)
                 },
             )
+            series = set(by_source[source.id]["series"].tolist())
             for stretch in source_stretches(
-                enterprise, source, first_day, end_day, window, self._library, self._calendar
+                enterprise, source, first_day, end_day, window, self._library, self._calendar, series
             ):
                 days = len(stretch.mg)
                 standing_here = _days(
@@ -207,7 +229,8 @@ class SourcesRun:
 def _trait(stretch: SourceStretch) -> Trait:
     factor = stretch.factor
     if factor is None:  # entries that stood until now and have become missing
-        boundaries = ("account", "ets") if stretch.series == ACCOUNT_SERIES else ("ets",)
+        of_account = stretch.series % SERIES_PER_GAS == ACCOUNT_SERIES
+        boundaries = ("account", "ets") if of_account else ("ets",)
         return Trait("CO2", 0, boundaries, stretch.unit)
     return Trait(factor.gas, factor.scope, factor.boundaries, stretch.unit)
 

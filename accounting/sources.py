@@ -7,7 +7,7 @@ of the sum; a valid part that is missing makes the sum missing; a negative resul
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -30,7 +30,7 @@ from accounting.substitution import (
 )
 from domain.errors import FactorNotFound
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
-from domain.ledger import ACCOUNT_SERIES, MARKET_SERIES
+from domain.ledger import ACCOUNT_SERIES, MARKET_SERIES, SERIES_PER_GAS
 from domain.reading import VALUE_BOUND, Flag, Quality
 from domain.registry import Enterprise, Kind, Point, Source, SourceVersion, Term, dated_value
 from domain.unit import conversion, decimal_exponent
@@ -56,7 +56,7 @@ def _complain(text: str) -> None:
 class SourceStretch:
     """Consecutive days of a source under one version of it and one factor of one series.
 
-    series       ACCOUNT_SERIES or MARKET_SERIES
+    series       ACCOUNT_SERIES or MARKET_SERIES, of the method's second gas SERIES_PER_GAS further on
     consumption  int64 (d, 96)  in 10^exponent of `unit`
     mg           int64 (d, 96)  CO2e, 0 where missing
     states       int16 (d, 96)  quality and flags, of the worst part and of all parts
@@ -284,10 +284,12 @@ def source_stretches(
     window: Window,
     library: FactorLibrary,
     calendar: Calendar,
+    standing: Collection[int] = (),
 ) -> Iterator[SourceStretch]:
-    """The entries of a source on [first_day, end_day), cut where its version or its factor changes.
+    """The entries of a source on [first_day, end_day), cut where its version or its factors change.
 
-    window  reaches over these days, and as far around them as the source's substitution rules look
+    window    reaches over these days, and as far around them as the source's substitution rules look
+    standing  the series that have entries until now: where no factor is in force for one, all of it is missing
     """
     day = first_day
     while day < end_day:
@@ -299,10 +301,11 @@ def source_stretches(
             day = until
             continue
         unit, exponent, multipliers = term_unit(enterprise, version.terms)
-        factors: dict[int, SourceFactor | None] = dict.fromkeys((ACCOUNT_SERIES, MARKET_SERIES))
+        factors: dict[int, SourceFactor | None] = dict.fromkeys(sorted(standing))
         try:
             for found in library.source_factors(enterprise, source, unit, day, calendar):
-                factors[ACCOUNT_SERIES if "account" in found.boundaries else MARKET_SERIES] = found
+                series = ACCOUNT_SERIES if "account" in found.boundaries else MARKET_SERIES
+                factors[series + SERIES_PER_GAS * found.place] = found
                 if found.until_day is not None:
                     until = min(until, found.until_day)
         except FactorNotFound as error:

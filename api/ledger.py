@@ -104,7 +104,7 @@ def _sum_of(row: SumRow) -> Sum:
         row.mg,
         -6,
         row.known,
-        row.substituted,
+        row.uncredited,
         worst_quality(row.measured, row.interpolated, row.estimated),
         row.flags,
         set(row.factor_ids),
@@ -177,10 +177,14 @@ def _add_entries(
         some = days[start : start + at_once]
         wants = _wants(question.members, list(_runs(some)))
         rows = emissions.entries(session.conn, wants, question.wanted, question.run, later_only=later_only)
-        groups = [(rows["key"], rows["day"], rows["factor_id"], rows["mg"], rows["states"])]
+        groups = [
+            (rows["key"], rows["day"], rows["factor_id"], rows["mg"], rows["states"], rows["repeats"] != 0)
+        ]
         if question.run is not None:
             past = emissions.past_entries(session.conn, wants, question.wanted, question.run)
-            groups.append(dense(past))
+            groups.append(
+                (*dense([each[:6] for each in past]), np.array([each.repeats for each in past], bool))
+            )
         for layer in layers:
             if not layer:
                 continue
@@ -189,7 +193,7 @@ def _add_entries(
                 if some[0] <= piece.day <= some[-1]:
                     first = (piece.day - some[0]) * INTERVALS_PER_DAY
                     period_of[first + piece.first : first + piece.end] = number
-            for keys, on_days, factor_ids, mg, states in groups:
+            for keys, on_days, factor_ids, mg, states, repeats in groups:
                 add_intervals(
                     cells,
                     keys.astype(np.int64),
@@ -200,5 +204,6 @@ def _add_entries(
                     some[0],
                     exponent=-6,
                     factor_ids=factor_ids,
+                    repeats=repeats,
                     own_flags=own_flags,
                 )

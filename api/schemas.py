@@ -452,6 +452,14 @@ class SubstitutionItem(Shape):
     )
 
 
+class GasPart(Shape):
+    """What an interval emits of one gas: round_half_even(amount × the factor's mg_per_unit)."""
+
+    gas: str
+    co2e_mg: Decimal
+    factor: int = Field(description="Its `used_factors` entry, by id.")
+
+
 class DerivedInterval(Shape):
     at: Time
     amount: Decimal | None
@@ -460,7 +468,8 @@ class DerivedInterval(Shape):
     co2e_mg: Decimal | None
     quality: QualityName
     flags: list[FlagName]
-    factor: int | None = Field(description="Its `used_factors` entry, by id.")
+    factor: int | None = Field(description="Its `used_factors` entry, by id; of several gases the first's.")
+    parts: list[GasPart] = Field(description="By gas, as they are known; `co2e_mg` is their sum.")
     terms: list[TermItem]
     committed_at: Time | None
     rules_version: str | None

@@ -24,12 +24,16 @@ _SUBSTITUTED = int(Flag.SUBSTITUTED) << 2
 
 @dataclass(slots=True)
 class Sum:
-    """What is known of a period: the amount [10^exponent], the number of intervals, and how good they are."""
+    """What is known of a period: the amount [10^exponent], the number of intervals, and how good they are.
+
+    uncredited  of the known ones, those that count in no coverage: what was substituted, and what is of a second gas
+                of a source, whose intervals are counted with the first
+    """
 
     amount: int = 0
     exponent: int = 0
     known: int = 0
-    substituted: int = 0  # of the known ones
+    uncredited: int = 0
     quality: int = Quality.MISSING
     flags: int = 0
     factor_ids: set[int] = field(default_factory=set)
@@ -46,14 +50,14 @@ class Sum:
                 self.exponent = exponent
                 self.quality = min(self.quality, other.quality)
             self.known += other.known
-            self.substituted += other.substituted
+            self.uncredited += other.uncredited
             self.factor_ids |= other.factor_ids
         self.flags |= other.flags
 
     @property
     def credited(self) -> int:
-        """Known intervals that count in coverage: what was substituted doesn't."""
-        return self.known - self.substituted
+        """Known intervals that count in coverage."""
+        return self.known - self.uncredited
 
     def amount_text(self) -> str | None:
         return decimal_text(self.amount, self.exponent) if self.known else None
@@ -108,6 +112,7 @@ def add_intervals(
     *,
     exponent: int,
     factor_ids: Int64 | None = None,
+    repeats: npt.NDArray[np.bool_] | None = None,
     own_flags: bool = False,
 ) -> None:
     """Add rows of 96 intervals to the periods that these lie in.
@@ -115,6 +120,7 @@ def add_intervals(
     keys, days, factor_ids  (n,)     one a row
     values, states          (n, 96)  amounts in 10^exponent; quality | flags << 2
     period_of               (m,)     number of the period of each interval from the start of `first_day` on, or -1
+    repeats                 (n,)     rows whose intervals are counted by another row: of a second gas
     own_flags                        flags of missing intervals count too (where periods are single intervals)
 
     Sums are exact: int64 amounts are added in two halves of 32 bits, each of which can't overflow.
@@ -147,7 +153,10 @@ def add_intervals(
     np.add.at(high, cell, value >> 32)
     np.add.at(low, cell, value & _LOW)
     count = np.bincount(cell[is_known], minlength=size)
-    substituted = np.bincount(cell[is_known & (state & _SUBSTITUTED != 0)], minlength=size)
+    is_uncredited = state & _SUBSTITUTED != 0
+    if repeats is not None:
+        is_uncredited |= np.broadcast_to(repeats[:, None], states.shape)[wanted]
+    uncredited = np.bincount(cell[is_known & is_uncredited], minlength=size)
     worst = np.full(size, 3, np.int16)
     np.minimum.at(worst, cell[is_known], state[is_known] & 3)
     flags = np.zeros(size, np.int16)
@@ -160,7 +169,7 @@ def add_intervals(
             part.amount = (int(high[place]) << 32) + int(low[place])
             part.exponent = exponent
             part.known = int(count[place])
-            part.substituted = int(substituted[place])
+            part.uncredited = int(uncredited[place])
             part.quality = int(worst[place])
             if factor_ids is not None:
                 part.factor_ids = {factor_id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from accounting.factors.inputs import AMOUNT
 from accounting.factors.load import FactorLibrary
 from domain.registry import Kind, Parameter
 
@@ -37,6 +38,8 @@ class FactorCatalogue:
                 continue
             for name, spec in by_code[method].parameters.items():
                 result[name].update(dict.fromkeys(spec.units))
+                if spec.units == (AMOUNT,):  # in a unit of the activity's own
+                    result[name].update(dict.fromkeys(by_code[method].units))
                 result[name].update(
                     (each.unit, None)
                     for each in methods.parameter_units

@@ -2,6 +2,7 @@
 
     steam_heat     mass, pressure, temperature → energy
                    mass × (enthalpy of steam at pressure and temperature − that of water at 20 °C)
+    hot_water_heat mass, temperature → energy; mass × (temperature − 20 °C) × 4.1868 kJ/(kg K)
     gas_at_normal  volume, pressure, temperature → volume at 0 °C and 101.325 kPa
     product        an amount, and a share (percent) or a concentration (mg/m3), under any two names →
                    the amount × the mean share: of the amount's dimension; with a concentration a mass
@@ -28,6 +29,9 @@ class Function:
 _STATE = {"pressure": Dimension.PRESSURE, "temperature": Dimension.TEMPERATURE}
 FUNCTIONS: dict[str, Function] = {
     "steam_heat": Function({"mass": Dimension.MASS, **_STATE}, Dimension.ENERGY),
+    "hot_water_heat": Function(
+        {"mass": Dimension.MASS, "temperature": Dimension.TEMPERATURE}, Dimension.ENERGY
+    ),
     "gas_at_normal": Function({"volume": Dimension.VOLUME, **_STATE}, Dimension.NORMAL_VOLUME),
 }
 PRODUCT = "product"

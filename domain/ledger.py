@@ -44,8 +44,9 @@ CONSUMPTION_ROW = np.dtype(
 )
 
 # What a source's entries count for: the account (and the market, where its edition is the same), or the market
-# alone, by an edition of its own.
+# alone, by an edition of its own. The entries of a method's second gas are in a series of their own, two further on.
 ACCOUNT_SERIES, MARKET_SERIES = 0, 1
+SERIES_PER_GAS = 2
 
 # Ledger entries of a source in milligrams CO2e, beside the consumption they come from, with the day's sums.
 LEDGER_ROW = np.dtype(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from domain.interval import INTERVALS_PER_DAY, from_us
+from domain.ledger import SERIES_PER_GAS
 from storage.array_rows import array_rows
 from storage.database import Connection
 
@@ -47,7 +48,11 @@ class Filter(NamedTuple):
 
 
 class SumRow(NamedTuple):
-    """Known entries of a day or month added up [mg CO2e], how many they are, by quality, their flags and factors."""
+    """Known entries of a day or month added up [mg CO2e], how many they are, by quality, their flags and factors.
+
+    uncredited  of the known ones, those that count in no coverage: substituted ones, and those of a second gas,
+                whose intervals are counted with the first; where gases are kept apart each counts for itself
+    """
 
     number: int  # local day, or first local day of a month
     key: int
@@ -56,13 +61,16 @@ class SumRow(NamedTuple):
     measured: int
     interpolated: int
     estimated: int
-    substituted: int
+    uncredited: int
     flags: int
     factor_ids: list[int]
 
 
 class PastEntries(NamedTuple):
-    """Entries of a source's day that stood as of a run and don't now; arrays are parallel."""
+    """Entries of a source's day that stood as of a run and don't now; arrays are parallel.
+
+    repeats  they are of a second gas: their intervals are counted with the first
+    """
 
     key: int
     day: int
@@ -70,6 +78,7 @@ class PastEntries(NamedTuple):
     indexes: list[int]
     mg: list[int]
     states: list[int]
+    repeats: bool
 
 
 def _key(by: By) -> str:
@@ -79,6 +88,11 @@ def _key(by: By) -> str:
         By.GAS: "coalesce(array_position(%(gases)s::text[], t.gas), 0)",
         By.TOTAL: "0",
     }[by]
+
+
+def _repeats(by: By) -> str:
+    """Whether a row's intervals are counted already, with the first gas of its source."""
+    return "false" if by is By.GAS else f"t.series >= {SERIES_PER_GAS}"
 
 
 def _wants(prefix: str, wants: Sequence[Want]) -> dict[str, Any]:
@@ -102,7 +116,7 @@ _WANTS = """unnest(%({0}_enterprises)s::integer[], %({0}_firsts)s::integer[], %(
            AS w (enterprise_id, first, until)"""
 _DAYS = _WANTS.format("d")
 _SUMS = """sum(t.mg_sum), sum(t.known)::bigint, sum(t.measured)::bigint, sum(t.interpolated)::bigint,
-           sum(t.estimated)::bigint, sum(t.substituted)::bigint, bit_or(t.flags)"""
+           sum(t.estimated)::bigint, sum(CASE WHEN {} THEN t.known ELSE t.substituted END)::bigint, bit_or(t.flags)"""
 
 
 def run_at(conn: Connection, as_of_us: int) -> int | None:
@@ -129,9 +143,10 @@ def stored_sums(
     """
     assert run is None or not months
     parts = []
+    sums = _SUMS.format(_repeats(wanted.by))
     if months:
         parts.append(
-            f"""SELECT true, t.month, {_key(wanted.by)} AS key, {_SUMS}, t.factor_ids
+            f"""SELECT true, t.month, {_key(wanted.by)} AS key, {sums}, t.factor_ids
                 FROM {_WANTS.format("m")} JOIN ledger_months t
                   ON t.enterprise_id = w.enterprise_id AND t.month >= w.first AND t.month < w.until
                 WHERE %(boundary)s = ANY (t.boundaries)
@@ -139,7 +154,7 @@ def stored_sums(
         )
     if days:
         parts.append(
-            f"""SELECT false, t.day, {_key(wanted.by)} AS key, {_SUMS}, ARRAY[t.factor_id]
+            f"""SELECT false, t.day, {_key(wanted.by)} AS key, {sums}, ARRAY[t.factor_id]
                 FROM {_WANTS.format("d")} JOIN ledger_days t
                   ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
                 WHERE %(boundary)s = ANY (t.boundaries) {"" if run is None else "AND %(run)s >= ALL (t.run_ids)"}
@@ -162,14 +177,21 @@ def entries(
     *,
     later_only: bool = False,
 ) -> npt.NDArray[Any]:
-    """Single entries: records (key, day, factor_id, mg (96,), states (96,)), one a source-day.
+    """Single entries: records (key, day, factor_id, repeats, mg (96,), states (96,)), one a source-day and gas.
+
+    `repeats` is 1 where they are of a second gas, whose intervals are counted with the first.
 
     As of a run, what was written later is missing from them (`past_entries` has what stood then).
     `later_only`: only source-days of which something was written later, which `day_sums` leaves out.
     """
     rows = array_rows(
         conn,
-        {"key": _key(wanted.by), "day": "t.day", "factor_id": "t.factor_id"},
+        {
+            "key": _key(wanted.by),
+            "day": "t.day",
+            "factor_id": "t.factor_id",
+            "repeats": f"({_repeats(wanted.by)})::integer",
+        },
         {"mg": "int8", "states": "int2", **({} if run is None else {"run_ids": "int8"})},
         f"""FROM {_DAYS} JOIN ledger_days t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
@@ -189,14 +211,14 @@ def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, run: i
     if not wants:
         return []
     rows = conn.execute(
-        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids
+        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids, {_repeats(wanted.by)}
             FROM {_DAYS} JOIN ledger_history t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
             WHERE %(boundary)s = ANY (t.boundaries) AND t.superseded_by > %(run)s AND %(run)s >= ANY (t.run_ids)""",
         _parameters(wants, wanted, run),
     )
     result = []
-    for key, day, factor_id, indexes, mg, states, run_ids in rows:
+    for key, day, factor_id, indexes, mg, states, run_ids, repeats in rows:
         kept = [i for i, written_by in enumerate(run_ids) if written_by <= run]
         result.append(
             PastEntries(
@@ -206,6 +228,7 @@ def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, run: i
                 [indexes[i] for i in kept],
                 [mg[i] for i in kept],
                 [states[i] for i in kept],
+                repeats,
             )
         )
     return result
@@ -242,12 +265,14 @@ def used_factors(conn: Connection, factor_ids: Iterable[int]) -> dict[int, UsedF
 
 
 class EntryDay(NamedTuple):
-    """Entries of a source's day with all that tells where they come from; arrays are parallel, by `indexes`.
+    """Entries of a source's day in one gas with all that tells where they come from; arrays are parallel, by `indexes`.
 
+    gas_place      of the gas among those of the method, from 0
     superseded_by  None: these stand now
     """
 
     day: int
+    gas_place: int
     gas: str
     scope: int
     boundaries: list[str]
@@ -274,17 +299,18 @@ def entry_days(
                 AND (%(boundary)s = ANY (boundaries)
                      OR (%(boundary)s = 'account' AND series = 0 AND boundaries = '{}'))"""
     rows = conn.execute(
-        f"""SELECT day, gas, scope, boundaries, unit, exponent, factor_id, NULL::bigint, NULL::smallint[],
+        f"""SELECT day, series / {SERIES_PER_GAS}, gas, scope, boundaries, unit, exponent, factor_id, NULL::bigint,
+                   NULL::smallint[],
                    consumption, mg, states, run_ids, cause_ids
             FROM ledger_days WHERE {within}
             UNION ALL
-            SELECT day, gas, scope, boundaries, unit, exponent, factor_id, superseded_by, indexes,
-                   consumption, mg, states, run_ids, cause_ids
+            SELECT day, series / {SERIES_PER_GAS}, gas, scope, boundaries, unit, exponent, factor_id, superseded_by,
+                   indexes, consumption, mg, states, run_ids, cause_ids
             FROM ledger_history WHERE {within}""",
         {"source": source_id, "boundary": boundary, "first": first_day, "end": end_day},
     )
     return [
-        EntryDay._make((*row[:8], list(range(INTERVALS_PER_DAY)) if row[8] is None else row[8], *row[9:]))
+        EntryDay._make((*row[:9], list(range(INTERVALS_PER_DAY)) if row[9] is None else row[9], *row[10:]))
         for row in rows
     ]
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from accounting.factors.inputs import Inputs
 from accounting.factors.linear import Linear, Part, one_gas
-from domain.unit import conversion
+from domain.unit import UNITS, Dimension, conversion
 
 CO2_PER_HFC23 = Fraction(44, 70)  # molar masses: one CO2 of each HFC-23 destroyed
 CH4_TONNES_PER_10K_NM3 = Fraction(160) / Fraction("22.4")  # 7.142857…, where a guideline writes 16/22.4 × 10
@@ -86,15 +86,18 @@ def wastewater_ch4(inputs: Inputs) -> Linear:
 
 
 def _wastewater(inputs: Inputs, recovered_kg: Fraction) -> Linear:
-    cod_per_m3, removed_kg = Fraction(0), Fraction(0)
+    """Meters may count COD itself, in kg, where they measure its concentration."""
+    cod_per_amount, removed_kg, unit = Fraction(0), Fraction(0), "m3"
     if inputs.is_given("cod_removed"):
         removed_kg = inputs.number("cod_removed")
+    elif inputs.metered and UNITS[inputs.unit].dimension is Dimension.MASS:
+        cod_per_amount, unit = Fraction(1), "kg"
     else:
-        cod_per_m3 = inputs.number("cod_in") - inputs.number("cod_out")
+        cod_per_amount = inputs.number("cod_in") - inputs.number("cod_out")
     tonne_gwp = inputs.number("gwp_ch4") / 1000
     per_cod = inputs.number("b0") * inputs.number("mcf") * tonne_gwp
     offset = (removed_kg - inputs.number("cod_sludge")) * per_cod - recovered_kg * tonne_gwp
-    return one_gas("m3", "CH4", cod_per_m3 * per_cod, offset)
+    return one_gas(unit, "CH4", cod_per_amount * per_cod, offset)
 
 
 def vehicle_exhaust(inputs: Inputs) -> Linear:

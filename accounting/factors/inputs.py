@@ -199,14 +199,12 @@ class Inputs:
 
     def gas(self) -> str:
         """The gas that the material names, by its code in the GWP tables."""
-        name = self.material or ""
-        if self.method.gases == ("byproduct",):
-            name = name.partition(">")[2]
-        if not name:
+        gas = self.method.gases_of(self.material)[0]
+        if not gas:
             expected = "feed>by-product such as NF3>CF4" if self._feed() is not None else "a gas"
             named = "no material is named" if self.material is None else f"material {self.material!r}"
             self.fault("material", f"{named}: {self.method.code} needs {expected}")
-        return self.method.material_gas.get(name, name)
+        return gas
 
     @staticmethod
     def text(value: Fraction) -> str:

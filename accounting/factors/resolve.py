@@ -14,6 +14,7 @@ from typing import Any
 
 from accounting.factors import electricity
 from accounting.factors.inputs import Inputs, Location, in_force, in_unit, range_fault
+from accounting.factors.metered import absolute_fault
 from accounting.factors.resolved import resolved
 from accounting.factors.substitution import description as substitution_description
 from accounting.factors.substitution import (
@@ -37,9 +38,10 @@ CACHE_SIZE_MAX = 20_000  # answers; a city of a thousand enterprises over ten ye
 
 @dataclass(frozen=True, slots=True)
 class SourceFactor:
-    """What one unit of a source's consumption emits, on the local days [from_day, until_day).
+    """What one unit of a source's consumption emits of one gas, on the local days [from_day, until_day).
 
     mg_per_unit  mg CO2e a `unit`, exact, negative for deductions
+    place        of the gas among those of the method, from 0
     description  JSON: formula, clause, edition, factors with value, unit, origin, reference …; equal factors
                  have equal descriptions
     """
@@ -52,6 +54,7 @@ class SourceFactor:
     deduction: bool
     provisional: bool
     description: dict[str, Any] = field(hash=False)
+    place: int = 0
     is_substituted: bool = False  # by a rule of parameters: what is counted by it is an estimate
     from_day: int | None = None  # None: since ever
     until_day: int | None = None  # None: open
@@ -89,7 +92,7 @@ class FactorLibrary:
     def source_factor(
         self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
     ) -> SourceFactor:
-        """The factor of the account on a local day; raises FactorNotFound, saying what is missing.
+        """The factor of the account on a local day, of the first gas; raises FactorNotFound, saying what is missing.
 
         `boundaries` are those that the account's edition marks, so that one factor serves all of them. Where the
         market has another edition by then, `source_factors` tells the boundaries apart.
@@ -99,7 +102,7 @@ class FactorLibrary:
     def source_factors(
         self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
     ) -> tuple[SourceFactor, ...]:
-        """The factors on a local day, one for each edition in force, with disjoint boundaries.
+        """The factors on a local day, one for each gas and edition in force; editions have disjoint boundaries.
 
         Without an edition of its own an enterprise is counted by its industry's guideline for `account` and by
         the market's of the date for `ets`. Raises FactorNotFound where none can be given.
@@ -147,10 +150,12 @@ class FactorLibrary:
                 local,
             )
             try:
-                factor = self._source_factor(
-                    method, version, source.parameters, location, unit, boundaries, day, calendar
-                )
-                factors.append(replace(factor, from_day=from_day, until_day=until_day))
+                factors += [
+                    replace(factor, from_day=from_day, until_day=until_day)
+                    for factor in self._by_gas(
+                        method, version, source.parameters, location, unit, boundaries, day, calendar
+                    )
+                ]
             except FactorNotFound as error:
                 refusals.append(f"{' and '.join(boundaries)} under {method.edition}: {error}")
         if not factors:
@@ -233,7 +238,7 @@ class FactorLibrary:
     def _class_of(self, fuel: str | None) -> str:
         return self.tables.fuel_classes.get(fuel or "", "")
 
-    def _source_factor(
+    def _by_gas(
         self,
         method: Method,
         version: SourceVersion,
@@ -243,65 +248,84 @@ class FactorLibrary:
         boundaries: tuple[str, ...],
         day: int,
         calendar: Calendar,
-    ) -> SourceFactor:
-        """The factor of a day, with what its substitution rule puts in the place of parameters."""
+    ) -> tuple[SourceFactor, ...]:
+        """The factors of a day, one a gas, with what the substitution rule puts in the place of parameters."""
 
-        def factor(given: Mapping[str, Parameter]) -> SourceFactor:
+        def factors(given: Mapping[str, Parameter]) -> tuple[SourceFactor, ...]:
             inputs = Inputs(
-                self.tables, self.methods, method, version.fuel, version.material, given, location, unit
+                self.tables,
+                self.methods,
+                method,
+                version.fuel,
+                version.material,
+                given,
+                location,
+                unit,
+                metered=True,
             )
-            return self._factor(inputs, unit, boundaries)
+            return self._resolved(inputs, unit, boundaries)
 
         rule: SubstitutionRule | None = self.tables.substitutions.get(version.substitution or "")
         earlier = in_force(parameters, day)
         fuel_class = self._class_of(version.fuel)
         if rule is None or not rule.parameters(fuel_class):
-            return factor(earlier)
+            return factors(earlier)
         valid = of_the_month(parameters, rule.parameters(fuel_class), day, calendar)
         given, lacking = substituted(rule, method.edition, fuel_class, in_force(valid, day))
-        result = factor(given)
+        result = factors(given)
         if not lacking:
             return result
-        mg_per_unit_earlier: Fraction | None = None
+        before: tuple[SourceFactor, ...] = ()
         if any(name in earlier for name in lacking):
             with suppress(FactorNotFound):  # of several values lacking, some may have none before either
-                mg_per_unit_earlier = factor(earlier).mg_per_unit
-        result.description["substitution"] = substitution_description(
-            rule, method.edition, fuel_class, lacking, earlier, mg_per_unit_earlier
-        )
-        return replace(result, is_substituted=True)
-
-    def _factor(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> SourceFactor:
-        found = resolved(inputs, unit)
-        method, parts = found.method, found.linear.parts
-        if len(parts) > 1:
-            raise FactorNotFound(
-                f"method {method.code!r} gives {found.linear.gas}: several gases are not counted from meters"
+                before = factors(earlier)
+        for place, each in enumerate(result):
+            each.description["substitution"] = substitution_description(
+                rule,
+                method.edition,
+                fuel_class,
+                lacking,
+                earlier,
+                before[place].mg_per_unit if before else None,
             )
-        if found.linear.has_offset:
-            raise FactorNotFound(f"method {method.code!r}: {self._absolute(inputs)}")
-        tco2e_per_amount = found.sign * parts[0].tco2e_per_amount
-        mg_per_unit = tco2e_per_amount * found.amount_per_unit * MG_PER_TONNE
-        description = found.description() | {
-            "document": self.methods.editions[method.edition].document,
-            "boundaries": list(boundaries),
-            "tco2e_per_amount": fraction_text(tco2e_per_amount),
-            "mg_per_unit": fraction_text(mg_per_unit),
-            "substitution": None,
-        }
-        return SourceFactor(
-            mg_per_unit, unit, found.linear.gas, method.scope, boundaries, method.deduction, found.provisional,
-            description,
-        )  # fmt: skip
+        return tuple(replace(each, is_substituted=True) for each in result)
 
-    @staticmethod
-    def _absolute(inputs: Inputs) -> str:
-        """Which parameters are amounts of a period, and where they belong with meters."""
-        names = [name for name in inputs.given if inputs.method.parameters[name].is_amount]
-        return (
-            f"{', '.join(names)} {'is an amount' if len(names) == 1 else 'are amounts'} of a period, which a meter's "
-            "factor can't hold; measure what is taken off and put it into the expression"
-        )
+    def _resolved(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> tuple[SourceFactor, ...]:
+        found = resolved(inputs, unit)
+        method = found.method
+        if found.linear.has_offset:
+            names = [
+                value.name
+                for value in found.values
+                if method.parameters[value.name].is_amount and value.value != 0
+            ]
+            raise FactorNotFound(absolute_fault(method.code, method.kind, names))
+        result = []
+        for place, part in enumerate(found.linear.parts):
+            tco2e_per_amount = found.sign * part.tco2e_per_amount
+            mg_per_unit = tco2e_per_amount * found.amount_per_unit * MG_PER_TONNE
+            description = found.description() | {
+                "document": self.methods.editions[method.edition].document,
+                "gas": part.gas,
+                "boundaries": list(boundaries),
+                "tco2e_per_amount": fraction_text(tco2e_per_amount),
+                "mg_per_unit": fraction_text(mg_per_unit),
+                "substitution": None,
+            }
+            result.append(
+                SourceFactor(
+                    mg_per_unit,
+                    unit,
+                    part.gas,
+                    method.scope,
+                    boundaries,
+                    method.deduction,
+                    found.provisional,
+                    description,
+                    place,
+                )
+            )
+        return tuple(result)
 
     # --- what a registry document may say
 
@@ -387,12 +411,14 @@ class FactorLibrary:
             elif rule.fuel_classes:
                 given, _ = substituted(rule, method.edition, fuel_class, given)
         location = Location(DEFAULT_GRID, None, None)
-        inputs = Inputs(self.tables, self.methods, method, fuel, material, given, location, unit)
+        inputs = Inputs(
+            self.tables, self.methods, method, fuel, material, given, location, unit, metered=True
+        )
         inputs.check_names()
         try:
             inputs.check()
             if not faults:
-                self._factor(inputs, unit, ("account",))
+                self._resolved(inputs, unit, ("account",))
         except FactorNotFound as error:
             faults.append(str(error))
         return faults

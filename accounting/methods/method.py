@@ -85,6 +85,11 @@ class Method:
     def table_edition(self) -> str:
         return self.factors_from or self.edition
 
+    def gases_of(self, material: str | None) -> tuple[str, ...]:
+        """Its gases, by their codes; of a source whose material names the gas, or feed>by-product, that gas."""
+        named = {"material": material or "", "byproduct": (material or "").partition(">")[2]}
+        return tuple(self.material_gas.get(named.get(gas, gas), named.get(gas, gas)) for gas in self.gases)
+
     def counts_for(self, boundary: str, day: date) -> bool:
         """Whether the source is part of a boundary's total on a day."""
         if boundary not in self.boundaries:

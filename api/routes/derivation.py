@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any
@@ -32,7 +32,10 @@ from storage.emissions import CauseRow, EntryDay, Run, UsedFactor
 
 router = APIRouter(tags=["emissions"])
 
-FORMULA = "co2e_mg = round_half_even(amount × mg_per_unit), one rounding an interval; co2e_kg = Σ co2e_mg ÷ 1,000,000"
+FORMULA = (
+    "co2e_mg = Σ round_half_even(amount × mg_per_unit) over its gases, one rounding an interval and gas; "
+    "co2e_kg = Σ co2e_mg ÷ 1,000,000"
+)
 INTERVALS_DEFAULT = 3_000  # a month of 31 days has 2,976
 DAYS_MAX = 366
 READINGS_MAX = 50_000  # of a channel in one answer: a page of fewer intervals has fewer
@@ -59,7 +62,7 @@ class Entry:
         return decimal_text(self.row.consumption[self.place], self.row.exponent) if known else None
 
 
-Versions = dict[int, list[Entry]]  # by number of the interval, oldest first
+Versions = dict[int, dict[int, list[Entry]]]  # by number of the interval and place of the gas, oldest first
 
 
 def _versions(rows: Iterable[EntryDay], session: Session) -> Versions:
@@ -68,16 +71,27 @@ def _versions(rows: Iterable[EntryDay], session: Session) -> Versions:
         first = session.calendar.day_start(row.day) // INTERVAL_US
         for place, index in enumerate(row.indexes):
             if row.run_ids[place]:
-                result.setdefault(first + index, []).append(Entry(row, place))
-    for entries in result.values():
-        entries.sort(key=lambda entry: entry.run_id)
+                result.setdefault(first + index, {}).setdefault(row.gas_place, []).append(Entry(row, place))
+    for by_gas in result.values():
+        for entries in by_gas.values():
+            entries.sort(key=lambda entry: entry.run_id)
     return result
 
 
-def _standing(entries: Sequence[Entry], run: int | None) -> int | None:
-    """The place of the version that stands (as of a run); None where there was none yet."""
-    places = [place for place, entry in enumerate(entries) if run is None or entry.run_id <= run]
-    return places[-1] if places else None
+def _standing(by_gas: Mapping[int, Sequence[Entry]], run: int | None) -> list[Entry]:
+    """What stands of an interval (as of a run), one entry a gas; of further gases only what is known."""
+    result: list[Entry] = []
+    for _, entries in sorted(by_gas.items()):
+        past = [entry for entry in entries if run is None or entry.run_id <= run]
+        if past and (not result or past[-1].mg is not None):
+            result.append(past[-1])
+    return result
+
+
+def _mg(entries: Iterable[Entry]) -> int | None:
+    """The sum over gases; None where nothing is known."""
+    known = [entry.mg for entry in entries if entry.mg is not None]
+    return sum(known) if known else None
 
 
 class _Story:
@@ -97,33 +111,30 @@ class _Story:
         end_day = session.calendar.day(whole.to_us - 1) + 1
         rows = emissions.entry_days(session.conn, source.id, boundary, first_day, end_day)
         self.versions = _versions(rows, session)
-        self.standing: dict[int, Entry] = {}
+        self.standing: dict[int, list[Entry]] = {}
         for number in range(whole.from_us // INTERVAL_US, whole.to_us // INTERVAL_US):
-            entries = self.versions.get(number, [])
-            place = _standing(entries, run)
-            if place is not None:
-                self.standing[number] = entries[place]
+            entries = _standing(self.versions.get(number, {}), run)
+            if entries:
+                self.standing[number] = entries
 
     def total(self) -> Sum:
         result = Sum(exponent=-6)
-        for entry in self.standing.values():
-            if entry.mg is not None:
-                result.add(
-                    Sum(
-                        entry.mg,
-                        -6,
-                        1,
-                        0,
-                        entry.row.states[entry.place] & 3,
-                        entry.row.states[entry.place] >> 2,
-                    )
-                )
+        for entries in self.standing.values():
+            for further, entry in enumerate(entries):
+                if entry.mg is not None:
+                    state = entry.row.states[entry.place]
+                    result.add(Sum(entry.mg, -6, 1, min(further, 1), state & 3, state >> 2))
         return result
 
     def read(self, numbers: range) -> None:
         """Read what these intervals refer to."""
-        chosen = [self.standing[number] for number in numbers if number in self.standing]
-        before = [entry for number in numbers for entry in self.versions.get(number, [])]
+        chosen = [entry for number in numbers for entry in self.standing.get(number, [])]
+        before = [
+            entry
+            for number in numbers
+            for entries in self.versions.get(number, {}).values()
+            for entry in entries
+        ]
         self.factors: dict[int, UsedFactor] = emissions.used_factors(
             self.session.conn, {entry.row.factor_id for entry in before}
         )
@@ -132,6 +143,12 @@ class _Story:
             self.session.conn, {entry.row.cause_ids[entry.place] for entry in chosen}
         )
         names = {term.point for version in self.source.versions for term in version.value.terms}
+        names |= {
+            name
+            for derivation in (self.enterprise.points[name].derivation for name in names)
+            if derivation is not None
+            for _, name in derivation.inputs
+        }
         self.points = {name: self.enterprise.points[name] for name in sorted(names)}
         ids = [point.id for point in self.points.values()]
         self.first_read = self.session.calendar.day(numbers.start * INTERVAL_US)
@@ -141,8 +158,8 @@ class _Story:
         )
 
     def interval(self, number: int) -> dict[str, Any]:
-        """One interval with its amount, its terms, its factor, and why it stands as it does."""
-        entry = self.standing.get(number)
+        """One interval with its amount, its terms, its factors, and why it stands as it does."""
+        entries = self.standing.get(number, [])
         at_us = number * INTERVAL_US
         version = self.version_at(at_us)
         answer: dict[str, Any] = {
@@ -154,6 +171,7 @@ class _Story:
             "quality": "missing",
             "flags": [],
             "factor": None,
+            "parts": [],
             "terms": []
             if version is None
             else [self._term(term.sign, term.point, at_us) for term in version.terms],
@@ -163,59 +181,74 @@ class _Story:
             "supersedes": None,
             "substitution": None,
         }
-        if entry is None:
+        if not entries:
             return answer
-        state = entry.row.states[entry.place]
-        run = self.runs.get(entry.run_id)
-        cause = self.causes.get(entry.row.cause_ids[entry.place])
+        entry, newest = entries[0], max(entries, key=lambda each: each.run_id)
+        state, mg = entry.row.states[entry.place], _mg(entries)
+        run = self.runs.get(newest.run_id)
+        cause = self.causes.get(newest.row.cause_ids[newest.place])
         answer |= {
             "amount": entry.amount,
             "unit": entry.row.unit,
-            "co2e_kg": None if entry.mg is None else decimal_text(entry.mg, -6),
-            "co2e_mg": None if entry.mg is None else str(entry.mg),
+            "co2e_kg": None if mg is None else decimal_text(mg, -6),
+            "co2e_mg": None if mg is None else str(mg),
             "quality": Quality(state & 3).name.lower(),
             "flags": flag_names(state >> 2),
             "factor": entry.row.factor_id if entry.mg is not None else None,
+            "parts": [
+                {"gas": each.row.gas, "co2e_mg": str(each.mg), "factor": each.row.factor_id}
+                for each in entries
+                if each.mg is not None
+            ],
             "committed_at": None if run is None else self.session.text(to_us(run.committed_at)),
             "rules_version": None if run is None else run.rules_version,
             "cause": None
             if cause is None
             else {"kind": cause.kind, "by": cause.by_whom, "why": cause.why, "batch": cause.batch_id},
-            "supersedes": self._superseded(number, entry),
-            "substitution": self._substitution(entry, version),
+            "supersedes": self._superseded(number, newest.run_id),
+            "substitution": self._substitution(entries, version),
         }
         return answer
 
-    def _substitution(self, entry: Entry, version: SourceVersion | None) -> dict[str, Any] | None:
-        """The rule by which an entry was filled, what it replaced, and its effect."""
-        if entry.mg is None or version is None or not entry.row.states[entry.place] >> 2 & Flag.SUBSTITUTED:
+    def _substitution(self, entries: Sequence[Entry], version: SourceVersion | None) -> dict[str, Any] | None:
+        """The rule by which entries were filled, what they replaced, and the effect of it."""
+        first, mg = entries[0], _mg(entries)
+        if mg is None or version is None or not first.row.states[first.place] >> 2 & Flag.SUBSTITUTED:
             return None
-        replaced = self.factors[entry.row.factor_id].description.get("substitution")
-        original: int | None = None
-        if replaced is not None and replaced["mg_per_unit_original"] is not None:
+        rule, original, filled = version.substitution, 0, False
+        is_known = True
+        for entry in entries:
+            replaced = self.factors[entry.row.factor_id].description.get("substitution")
+            if replaced is None:  # an amount, which stood for nothing
+                filled = True
+                continue
+            rule = replaced["rule"]
+            if replaced["mg_per_unit_original"] is None:
+                is_known = False
+                continue
             ratio = Fraction(replaced["mg_per_unit_original"]) * Fraction(10) ** entry.row.exponent
-            original = round(entry.row.consumption[entry.place] * ratio)  # of a fraction: half to even
-        filled = replaced is None  # an amount, which stood for nothing
-        effect = entry.mg if filled else None if original is None else entry.mg - original
+            original += round(entry.row.consumption[entry.place] * ratio)  # of a fraction: half to even
+        effect = mg if filled else mg - original if is_known else None
         return {
-            "rule": version.substitution if replaced is None else replaced["rule"],
-            "original_kg": None if original is None else decimal_text(original, -6),
+            "rule": rule,
+            "original_kg": decimal_text(original, -6) if is_known and not filled else None,
             "effect_kg": None if effect is None else decimal_text(effect, -6),
         }
 
-    def _superseded(self, number: int, entry: Entry) -> dict[str, Any] | None:
-        earlier = [each for each in self.versions[number] if each.row.superseded_by == entry.run_id]
-        if not earlier:
+    def _superseded(self, number: int, run_id: int) -> dict[str, Any] | None:
+        """What stood of an interval until a run wrote it anew."""
+        old = _standing(self.versions[number], run_id - 1)
+        if not old:
             return None
-        old = earlier[-1]
-        run = self.runs.get(old.run_id)
-        state = old.row.states[old.place]
+        run = self.runs.get(max(each.run_id for each in old))
+        first, mg = old[0], _mg(old)
+        state = first.row.states[first.place]
         return {
-            "amount": old.amount,
-            "co2e_kg": None if old.mg is None else decimal_text(old.mg, -6),
+            "amount": first.amount,
+            "co2e_kg": None if mg is None else decimal_text(mg, -6),
             "quality": Quality(state & 3).name.lower(),
             "flags": flag_names(state >> 2),
-            "factor": old.row.factor_id if old.mg is not None else None,
+            "factor": first.row.factor_id if first.mg is not None else None,
             "committed_at": None if run is None else self.session.text(to_us(run.committed_at)),
         }
 
@@ -223,6 +256,17 @@ class _Story:
         return dated_value(self.source.versions, self.session.calendar.day(at_us))
 
     def _term(self, sign: int, name: str, at_us: int) -> dict[str, Any]:
+        """A channel's part in an interval, and what a derived one was computed from there."""
+        derivation = self.points[name].derivation
+        inputs = derivation.inputs if derivation is not None else ()
+        return {
+            "sign": sign,
+            **self._measured(name, at_us),
+            "inputs": [{"as": role, **self._measured(input_name, at_us)} for role, input_name in inputs],
+        }
+
+    def _measured(self, name: str, at_us: int) -> dict[str, Any]:
+        """What a channel consumed in an interval, or its mean there, as the ledger counts with it."""
         point = self.points[name]
         day = self.session.calendar.day(at_us)
         row, column = day - self.first_read, (at_us - self.session.calendar.day_start(day)) // INTERVAL_US
@@ -235,7 +279,6 @@ class _Story:
                 if own & 3:
                     amount = decimal_text(int(days.amounts[exponent][row][column]), exponent)
         return {
-            "sign": sign,
             "channel": name,
             "amount": amount,
             "unit": point.unit,
@@ -256,7 +299,7 @@ class _Story:
         """The channels of the sum with their versions, and the readings that these intervals rest on."""
         from_us, to_us_ = numbers.start * INTERVAL_US, numbers.stop * INTERVAL_US
         signs: dict[str, int] = {}
-        for at_us in (from_us, to_us_ - INTERVAL_US):
+        for at_us in (*range(from_us, to_us_, DAY_US), to_us_ - INTERVAL_US):
             version = self.version_at(at_us)
             for term in version.terms if version else ():
                 signs.setdefault(term.point, term.sign)
@@ -365,7 +408,7 @@ def get_derivation(
         story.read(numbers)
         total = story.total()
         used_ids = sorted(
-            {story.standing[number].row.factor_id for number in numbers if number in story.standing}
+            {entry.row.factor_id for number in numbers for entry in story.standing.get(number, [])}
             & story.factors.keys()
         )
         used = [story.used_factor(story.factors[id_]) for id_ in used_ids]
@@ -382,7 +425,7 @@ def get_derivation(
                 "co2e_kg": co2e_kg(total),
                 "quality": total.quality_name,
                 "flags": total.flag_names,
-                "intervals_known": total.known,
+                "intervals_known": total.credited,
                 "sum": FORMULA,
                 "method": version.method if version else None,
                 "expression": _expression(version) if version else None,

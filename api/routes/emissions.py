@@ -109,18 +109,19 @@ def _subject(
     members: Sequence[Stretch], expected: Sequence[Sequence[ExpectedRange]], by: By, boundary: str
 ) -> Subject:
     ranges = [each for own in expected for each in own if boundary in each.traits.boundaries]
-    gases = tuple(sorted({each.traits.gas for each in ranges}))
+    gases = tuple(sorted({gas for each in ranges for gas in each.traits.gases}))
     found: dict[tuple[str, int], list[tuple[int, int]]] = {}
     if by is By.TOTAL:
         found["", 0] = []
     for each in ranges:
-        name = {
-            By.SOURCE: (each.code, each.source_id),
-            By.SCOPE: (str(each.traits.scope), each.traits.scope),
-            By.GAS: (each.traits.gas, gases.index(each.traits.gas) + 1),
-            By.TOTAL: ("", 0),
+        names = {
+            By.SOURCE: [(each.code, each.source_id)],
+            By.SCOPE: [(str(each.traits.scope), each.traits.scope)],
+            By.GAS: [(gas, gases.index(gas) + 1) for gas in each.traits.gases],
+            By.TOTAL: [("", 0)],
         }[by]
-        found.setdefault(name, []).append((each.first, each.end))
+        for name in names:
+            found.setdefault(name, []).append((each.first, each.end))
     if by is By.SCOPE and not found:
         found = {("1", 1): [], ("2", 2): []}  # each period has an item even where nothing can be in it
     parts = []

@@ -94,7 +94,7 @@ def test_a_source_is_expected_while_a_part_of_it_is_valid() -> None:
         (number("2024-01-01T00:45:00"), number("2024-01-01T04:00:00")),
         (number("2024-01-02T00:00:00"), NEVER),
     ]
-    assert {(each.traits.scope, each.traits.gas) for each in ranges} == {(2, "CO2")}
+    assert {(each.traits.scope, each.traits.gases) for each in ranges} == {(2, ("CO2",))}
     assert product_ranges(works, works.products["p"], CALENDAR) == [
         (number("2024-01-01T00:45:00"), number("2024-01-01T04:00:00"))
     ]
@@ -122,9 +122,10 @@ def test_traits_are_those_that_the_factors_have() -> None:
         for day in range(19_725, 20_500, 61):  # 2024-01-03 on
             at = CALENDAR.day_start(day) // INTERVAL_US
             expected = {
-                (boundary, each.traits.scope, each.traits.gas)
+                (boundary, each.traits.scope, gas)
                 for each in ranges
                 for boundary in each.traits.boundaries
+                for gas in each.traits.gases
                 if each.first <= at < each.end
             }
             try:

@@ -90,3 +90,25 @@ def test_a_share_and_a_concentration() -> None:
         20_000,
         MEASURED,
     )
+
+
+def test_heat_of_hot_water_by_hand() -> None:
+    # 85 t of 78.0 °C: 85 × 58 × 4.1868 / 1000 GJ
+    result = point("GJ", -6, "hot_water_heat", mass="a/a", temperature="b/b")
+    assert derive(
+        result, mass=(point("t", -2), 8500, MEASURED), temperature=(point("degC", -1), 780, MEASURED)
+    ) == (
+        20_640_924,
+        MEASURED,
+    )
+
+
+def test_cod_of_wastewater_is_a_volume_times_a_concentration() -> None:
+    # 260.25 m3 with 4,100 mg/L = 4,100,000 mg/m3
+    result = point("kg", -6, "product", water="a/a", cod="b/b")
+    assert derive(
+        result, water=(point("m3", -2), 26_025, MEASURED), cod=(point("mg/m3", 0), 4_100_000, MEASURED)
+    ) == (
+        1_067_025_000,
+        MEASURED,
+    )

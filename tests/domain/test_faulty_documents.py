@@ -396,7 +396,9 @@ CASES: list[tuple[str, Any, list[str]]] = [
     (
         f"{E}.derived[0].function",
         "heat",
-        [f"{E}.derived[0].function: 'heat' is no function; known are steam_heat, gas_at_normal, product"],
+        [
+            f"{E}.derived[0].function: 'heat' is no function; known are steam_heat, hot_water_heat, gas_at_normal, product"
+        ],
     ),
     (
         f"{E}.derived[0].inputs.mass",

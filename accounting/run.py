@@ -21,25 +21,33 @@ import numpy.typing as npt
 import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
+from accounting.due import Works, add_all_sources, add_change, all_of, work_of
 from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
 from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
 from accounting.settings import AccountingSettings
-from accounting.substitution import filling_rules
-from accounting.work import Cause, EnterpriseWork, Memory, PointWork, TickResult, groups
+from accounting.validation import step as validation
+from accounting.validation.rules import load as load_checks
+from accounting.work import Cause, Memory, PointWork, TickResult, groups
 from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
 from storage import registry as registry_storage
 from storage import services
 from storage.database import Connection, connect, guard
+from storage.findings import ValidationBooks
 from storage.ledger import Batch, Books, Cursor, hold_back_others, read_one_moment, take_shard
 from storage.registry import RegistryChange
 
 log = logging.getLogger(__name__)
 
 TICK_ROWS_MAX = 100_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
+
+SETTLE_US = 3_600_000_000  # after its end a day is judged: what is committed later counts as late
+
+VALIDATE_IDLE_S = 1.0  # between two looks at what is to be judged, while there is nothing else to do
+VALIDATE_BUSY_S = 60.0  # while there is
 
 CHANGES_MAX = 1_000_000_000  # all of them: what is left out would never be restated
 
@@ -70,6 +78,7 @@ class Accountant:
         self._library = library
         self._rules = rules
         self._shard = shard
+        self._checks = load_checks()
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
         connection.commit()
@@ -103,6 +112,8 @@ class Accountant:
                     f"the books stand on rules {cursor.rules_version!r}, this program is set to"
                     f" {self._rules.version!r}: `carbonmeter restate --rules` adopts them and restates what they change"
                 )
+            # Kept from the last tick, as a rule; where it isn't at hand, what the changes touch is recomputed whole.
+            before = self._registry if self._registry.version == cursor.registry_version else None
             registry = registry_storage.refresh(self._connection, self._registry)
             if registry is not self._registry:
                 self._registry = registry
@@ -119,11 +130,10 @@ class Accountant:
                 and cursor.factor_set == self._library.set_hash
             ):
                 return None
-            work = self._work(books, batches, changes)
+            work = self._work(books, batches, changes, before)
             if cursor.factor_set != self._library.set_hash:
-                self._add_all_sources(
-                    work, Cause("factors", None, "carbonmeter", f"factor set {self._library.set_hash}")
-                )
+                cause = Cause("factors", None, "carbonmeter", f"factor set {self._library.set_hash}")
+                add_all_sources(work, registry.enterprises.values(), cause)
             moved = Cursor(
                 batches[-1].commit_no if batches else cursor.commit_no,
                 registry.version,
@@ -137,6 +147,23 @@ class Accountant:
                 self._run(books, work, moved, result)
             books.move_cursor(moved)
             return result
+
+    def validate(self, now_us: int) -> bool:
+        """Judge a piece of what the checks between channels are due for; whether there was any."""
+        closed_day = self._calendar.day(now_us - SETTLE_US)
+        try:
+            with self._connection.transaction():
+                read_one_moment(self._connection)
+                books = ValidationBooks(self._connection)
+                if books.accounted_registry() != self._registry.version:
+                    return False  # a tick comes first
+                judged = validation.step(books, self._registry, self._checks, self._calendar, closed_day)
+        except psycopg.errors.SerializationFailure:
+            return False  # a person explained or settled one of these meanwhile: they are due again
+        if judged is not None:
+            enterprise_id, first, end = judged
+            self._memory.due -= {(enterprise_id, day) for day in range(first, end)}
+        return judged is not None
 
     def restate(self, cause: Cause, *, keep: bool = True) -> Restated:
         """Recompute everything under the present rules; with `keep` false only tell what would change.
@@ -155,11 +182,7 @@ class Accountant:
                     f" {self._registry.version}: try again when accounting has caught up"
                 )
             result = TickResult()
-            work: dict[str, EnterpriseWork] = {}
-            for enterprise in self._registry.enterprises.values():
-                for point in enterprise.points.values():
-                    self._work_of(work, enterprise).points[point.id] = PointWork(point, cause, whole=True)
-            self._add_all_sources(work, cause)
+            work = all_of(self._registry.enterprises.values(), cause)
             moved = cursor._replace(rules_version=self._rules.version)
             before = books.source_totals()
             self._run(books, work, moved, result)
@@ -175,7 +198,7 @@ class Accountant:
             {key: pair for key, pair in changed.items() if pair[0] != pair[1]},
         )
 
-    def _run(self, books: Books, work: dict[str, EnterpriseWork], moved: Cursor, result: TickResult) -> None:
+    def _run(self, books: Books, work: Works, moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
         for group in groups(work.values()):
             recompute(group, books, self._library, self._rules, self._calendar, run_id, result, self._memory)
@@ -183,18 +206,20 @@ class Accountant:
 
     # -- what there is to do --------------------------------------------------------------------------
 
-    def _work_of(self, work: dict[str, EnterpriseWork], enterprise: Enterprise) -> EnterpriseWork:
-        return work.setdefault(enterprise.uscc, EnterpriseWork(enterprise))
-
     def _work(
-        self, books: Books, batches: Sequence[Batch], changes: Sequence[RegistryChange]
-    ) -> dict[str, EnterpriseWork]:
-        work: dict[str, EnterpriseWork] = {}
+        self,
+        books: Books,
+        batches: Sequence[Batch],
+        changes: Sequence[RegistryChange],
+        before: Registry | None,
+    ) -> Works:
+        work: Works = {}
         for point_id, arrived, cause in self._arrivals(books, batches):
             enterprise, point = self._points[point_id]
-            self._work_of(work, enterprise).points[point_id] = PointWork(point, cause, arrived)
+            work_of(work, enterprise).points[point_id] = PointWork(point, cause, arrived)
         for change in changes:
-            self._add_change(work, change)
+            cause = Cause("registry", None, change.changed_by, change.why)
+            add_change(work, change, cause, self._registry, before, self._library)
         return work
 
     def _arrivals(
@@ -223,37 +248,6 @@ class Accountant:
             batch = by_id[int(newest["batch"])]
             by_whom = batch.by_whom or names[int(newest["gateway"])]
             yield int(channels[start]), readings[start:end], Cause("arrival", batch.id, by_whom, batch.cause)
-
-    def _add_change(self, work: dict[str, EnterpriseWork], change: RegistryChange) -> None:
-        """What a change of the registry touches: points whole, or sources whole."""
-        enterprise = self._registry.enterprises.get(change.uscc)
-        if enterprise is None:
-            return
-        cause = Cause("registry", None, change.changed_by, change.why)
-        mine = self._work_of(work, enterprise)
-        if change.kind in ("channel", "derived"):
-            name = "/".join(change.key[:2])
-            point = enterprise.points[name]
-            mine.points.setdefault(point.id, PointWork(point, cause)).whole = True
-            for source in enterprise.sources.values():
-                if any(term.point == name for dated in source.versions for term in dated.value.terms):
-                    mine.whole_sources[source.id] = (source, cause)
-        elif change.kind in ("source", "parameter"):
-            source = enterprise.sources[change.key[0]]
-            mine.whole_sources[source.id] = (source, cause)
-        elif change.kind == "product":
-            for source in enterprise.sources.values():
-                # its output may scale what a substitution rule fills
-                if filling_rules(source, self._library.tables.substitutions):
-                    mine.whole_sources[source.id] = (source, cause)
-        elif change.kind == "enterprise":
-            for source in enterprise.sources.values():
-                mine.whole_sources[source.id] = (source, cause)
-
-    def _add_all_sources(self, work: dict[str, EnterpriseWork], cause: Cause) -> None:
-        for enterprise in self._registry.enterprises.values():
-            for source in enterprise.sources.values():
-                self._work_of(work, enterprise).whole_sources.setdefault(source.id, (source, cause))
 
 
 def main(settings: AccountingSettings, stop: threading.Event | None = None) -> None:
@@ -289,7 +283,7 @@ def _keep(
         stop.wait(1.0)
     connection.commit()
     accountant = Accountant(connection, library, rules)
-    beaten = 0.0
+    beaten = validated = 0.0
     while not stop.is_set():
         if time.monotonic() - beaten >= 1.0:
             services.beat(connection, "accounting", ready=True, detail={"rules": rules.version})
@@ -297,9 +291,15 @@ def _keep(
             beaten = time.monotonic()
         with TICK_SECONDS.time():
             result = accountant.tick()
+        pause = VALIDATE_IDLE_S if result is None else VALIDATE_BUSY_S
+        if time.monotonic() - validated >= pause:
+            more = accountant.validate(time.time_ns() // 1000)
+            if result is not None or not more:
+                validated = time.monotonic()
         if result is None:
             LAG_SECONDS.set(0)
-            stop.wait(settings.idle_s)
+            if time.monotonic() - validated < VALIDATE_IDLE_S:
+                stop.wait(settings.idle_s)
             continue
         BATCHES.inc(result.batches)
         READINGS.inc(result.readings)

@@ -1,0 +1,1 @@
+"""Checks between channels: rules over the books, whose findings never change a figure."""

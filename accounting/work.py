@@ -65,12 +65,25 @@ class Memory:
 
 
 @dataclass(slots=True)
+class SourceWork:
+    """A source to recompute beside what its points call for: where it differs from `before`, or whole."""
+
+    source: Source
+    cause: Cause
+    before: Enterprise | None = None  # its enterprise as the ledger stands on it
+
+
+@dataclass(slots=True)
 class EnterpriseWork:
-    """What a tick has to do for one enterprise."""
+    """What a run has to do for one enterprise.
+
+    within  of a rehearsal: the days [first, end) of the ledger that are asked for
+    """
 
     enterprise: Enterprise
     points: dict[int, PointWork] = field(default_factory=dict)
-    whole_sources: dict[int, tuple[Source, Cause]] = field(default_factory=dict)
+    sources: dict[int, SourceWork] = field(default_factory=dict)  # by id
+    within: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from simulators.city import (
     PLANT_METER,
     PLANT_SOURCE,
     PLANT_USCC,
-    EnterpriseProfile,
 )
+from simulators.enterprise import EnterpriseProfile
 from simulators.faults import Faults, structure
 from simulators.gateway import MeterGroup
 from simulators.plant import TOTAL_COUNTS, Plant, usage_counts

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from domain.errors import Fault, FaultyDocument
-from domain.interval import DAY_US, HOUR_US, INTERVAL_US
+from domain.interval import DAY_US, HOUR_US
 from domain.registry import Kind
-from simulators.city import PARK_ENTERPRISES, City, EnterpriseProfile, channel_entry
+from simulators.city import PARK_ENTERPRISES, City, channel_entry
 from simulators.encode import Message, readings_topic, value_text
+from simulators.enterprise import EnterpriseProfile
 from simulators.profile import ChannelProfile, MeterProfile
 from simulators.series import Dial, Series, plain_dial, resolution_scale
 
@@ -122,11 +123,9 @@ def structure(city: City, faults: Faults, until_us: int) -> Structure:
         return registers.pop() if registers else None
 
     def moment() -> int:
-        """A quarter-hour in the middle of the time, away from both ends."""
-        quarters = (until_us - city.start_us) // INTERVAL_US
-        return (
-            city.start_us + chance.randint(quarters // 4, max(quarters // 4, quarters * 3 // 4)) * INTERVAL_US
-        )
+        """An hour's mark in the middle of the time, away from both ends; every register is read then."""
+        hours = (until_us - city.start_us) // HOUR_US
+        return city.start_us + chance.randint(hours // 4, max(hours // 4, hours * 3 // 4)) * HOUR_US
 
     for kind, number in (
         ("rollover", faults.rollovers),

@@ -21,10 +21,9 @@ from simulators.city import (
     PLANT_METER,
     PLANT_USCC,
     City,
-    EnterpriseProfile,
-    GatewayProfile,
 )
 from simulators.encode import Form, Message, Row, StampStyle, pack
+from simulators.enterprise import EnterpriseProfile, GatewayProfile
 from simulators.faults import Faults, Structure, deliver, disturb, garbage, outages, stranger
 from simulators.plant import Plant
 from simulators.profile import Growth

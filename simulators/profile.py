@@ -17,6 +17,8 @@ from domain.registry import Kind
 from simulators.shape import STEADY, Ints, Shape, noise
 
 MINUTE_US = 60_000_000
+# How often a meter is read or counts anew.
+PERIODS_US = {"PT5M": 5 * MINUTE_US, "PT15M": INTERVAL_US, "PT1H": HOUR_US, "P1D": DAY_US}
 # A count has this many parts, so that small loads add up to whole counts without a float in the sum.
 _PARTS = 1_000_000
 
@@ -62,7 +64,7 @@ class ChannelProfile:
 
     @property
     def period_us(self) -> int:
-        return {"PT15M": INTERVAL_US, "PT1H": HOUR_US, "P1D": DAY_US}[self.period or "PT15M"]
+        return PERIODS_US[self.period or "PT15M"]
 
     @property
     def is_mean(self) -> bool:

@@ -127,3 +127,56 @@ SOLAR = Shape(
 # What the roof sends out: at the weekend more is left over.
 SOLAR_SURPLUS = Shape(sun=True, ripple=0.2, weekend=2.5, months=SOLAR.months)
 STEADY = Shape(ripple=0.02)
+# A workshop's weighings: on working days, more in spring and autumn, when plant is taken out of service.
+WORKSHOP = Shape(
+    hours=_hours(0.0, 2.2, 1.0, 2.0, 0.0),
+    weekend=0.0,
+    months=(0.7, 0.5, 1.3, 1.5, 1.3, 0.8, 0.6, 0.6, 1.2, 1.5, 1.2, 0.8),
+    ripple=0.2,
+)
+# Underground and in quarries: three shifts, nearly still at the Spring Festival.
+MINE = Shape(
+    hours=_hours(0.95, 1.05, 0.9, 1.05, 1.0),
+    weekend=0.9,
+    months=(0.9, 0.5, 1.0, 1.05, 1.05, 1.0, 1.0, 1.0, 1.05, 1.05, 1.1, 1.1),
+    ripple=0.1,
+)
+FLIGHTS = Shape(
+    hours=_hours(0.12, 1.3, 1.35, 1.3, 1.15),
+    weekend=1.1,
+    months=(1.1, 1.15, 0.9, 0.95, 0.95, 0.95, 1.2, 1.25, 0.95, 1.05, 0.85, 0.9),
+    ripple=0.2,
+)
+# What is drunk in summer is brewed and filled in two shifts before it.
+SUMMER = Shape(
+    hours=_hours(0.4, 1.25, 1.1, 1.25, 1.0),
+    weekend=0.7,
+    months=(0.5, 0.5, 0.8, 1.1, 1.4, 1.6, 1.6, 1.4, 1.0, 0.8, 0.6, 0.6),
+    ripple=0.08,
+)
+TRANSIT = Shape(hours=_hours(0.1, 1.5, 1.2, 1.55, 0.95), weekend=0.85, ripple=0.12)
+NIGHT_CHARGING = Shape(hours=_hours(2.4, 0.4, 0.8, 0.4, 0.8), weekend=0.85, ripple=0.1)
+
+# By the names that the files of `plants/` use.
+SHAPES = {
+    "continuous": CONTINUOUS,
+    "continuous_with_stops": CONTINUOUS_WITH_STOPS,
+    "night_heavy": NIGHT_HEAVY,
+    "three_shifts": THREE_SHIFTS,
+    "two_shifts": TWO_SHIFTS,
+    "kiln": KILN,
+    "unit": UNIT,
+    "office": OFFICE,
+    "hospital": HOSPITAL,
+    "heating": HEATING,
+    "kitchen": KITCHEN,
+    "solar": SOLAR,
+    "solar_surplus": SOLAR_SURPLUS,
+    "steady": STEADY,
+    "workshop": WORKSHOP,
+    "mine": MINE,
+    "flights": FLIGHTS,
+    "summer": SUMMER,
+    "transit": TRANSIT,
+    "night_charging": NIGHT_CHARGING,
+}

@@ -11,16 +11,19 @@ import pytest
 
 from domain.errors import FaultyDocument
 from domain.identity import uscc_fault
+from domain.industry import INDUSTRIES
 from domain.interval import DAY_US, HOUR_US, INTERVAL_US, Calendar
 from domain.registry import Kind
 from simulators import shape, truth
-from simulators.city import BUILDINGS, PARK_ENTERPRISES, PLANT_USCC, STEEL, City, EnterpriseProfile
+from simulators.city import PARK_ENTERPRISES, PLANT_USCC, City
 from simulators.encode import Form, StampStyle, pack
+from simulators.enterprise import EnterpriseProfile, plant_of
 from simulators.faults import Faults, deliver, disturb, garbage, outages, register_exchanges, structure
 from simulators.plant import Plant
 from simulators.profile import ChannelProfile, Growth, MeterProfile
 from simulators.series import Series, plain_dial, read, stamps
 
+BUILDINGS, STEEL = plant_of("public_buildings"), plant_of("steel")
 CALENDAR = Calendar()
 START_US = CALENDAR.day_start(20_750)  # a Saturday, 2026-10-24
 UNTIL_US = START_US + 7 * DAY_US
@@ -38,13 +41,8 @@ def series_of(
     return read(profile.uscc, meter.id, growth, plain_dial(channel, city.start_us), START_US - 1, UNTIL_US)
 
 
-def test_a_park_of_four_with_every_kind_of_channel() -> None:
-    assert [profile.industry for profile in PARK_ENTERPRISES] == [
-        "steel",
-        "cement",
-        "power_generation",
-        "public_buildings",
-    ]
+def test_a_plant_of_each_industry_and_every_kind_of_channel() -> None:
+    assert [profile.industry for profile in PARK_ENTERPRISES] == list(INDUSTRIES)
     assert {channel.kind for _, _, channel in CHANNELS} == set(Kind)
     quantities = {channel.quantity for _, _, channel in CHANNELS}
     assert {
@@ -63,8 +61,8 @@ def test_a_park_of_four_with_every_kind_of_channel() -> None:
     assert {gateway.form for profile in PARK_ENTERPRISES for gateway in profile.gateways} == set(Form)
     assert {gateway.style for profile in PARK_ENTERPRISES for gateway in profile.gateways} == set(StampStyle)
     usccs = [PLANT_USCC, *(profile.uscc for profile in PARK_ENTERPRISES)]
-    assert len(set(usccs)) == 5
-    assert [uscc_fault(uscc) for uscc in usccs] == [None] * 5
+    assert len(set(usccs)) == 25
+    assert [uscc_fault(uscc) for uscc in usccs] == [None] * 25
 
 
 def test_every_channel_is_behind_a_gateway_and_every_source_has_its_channels() -> None:
@@ -285,10 +283,10 @@ def test_faults_are_read_from_words() -> None:
     assert len(caught.value.faults) == 3
 
 
-def test_the_document_is_one_of_five_enterprises() -> None:
+def test_the_document_is_one_of_25_enterprises() -> None:
     document = CITY.document(UNTIL_US, Plant(UNTIL_US))
     assert document["enterprises"][0]["uscc"] == PLANT_USCC
-    assert len(document["enterprises"]) == 5
+    assert len(document["enterprises"]) == 25
     assert CITY.document(UNTIL_US) == City(7, START_US).document(UNTIL_US)
     power = next(e for e in document["enterprises"] if e["industry"] == "power_generation")
     names = Counter(parameter["name"] for parameter in power["sources"][0]["parameters"])

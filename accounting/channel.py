@@ -18,8 +18,6 @@ take all readings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,12 +35,13 @@ __all__ = [
     "NO_ANCHOR",
     "READING_DTYPE",
     "ChannelIntervals",
-    "PackedIntervals",
     "Rules",
     "StandingReadings",
+    "as_records",
     "channel_intervals",
+    "day_range",
     "gateway_tallies",
-    "packed_intervals",
+    "plan_of",
     "standing_readings",
 ]
 
@@ -104,19 +103,6 @@ class ChannelIntervals:
 
 
 @dataclass(frozen=True, slots=True)
-class PackedIntervals:
-    """Consumption of many points, one after the other; point i has [offsets[i], offsets[i + 1])."""
-
-    amounts: Int64
-    states: Int16
-    interval_offsets: Int64
-    anchor_days: Int64
-    anchors: Int64
-    day_offsets: Int64
-    tail_anchors: Int64
-
-
-@dataclass(frozen=True, slots=True)
 class StandingReadings:
     """What each stored reading is worth, sorted by (at, committed_at, batch, gateway).
 
@@ -142,7 +128,8 @@ _PLANS_MAX = 1 << 16
 _plans: dict[tuple[int, int], tuple[Point, Int64]] = {}
 
 
-def _plan(point: Point, rules: Rules) -> Int64:
+def plan_of(point: Point, rules: Rules) -> Int64:
+    """The plan of a point (`channel_plan`), compiled once; ValueError for one that isn't measured."""
     key = (id(point), rules.look_ahead_us)
     known = _plans.get(key)
     if known is not None and known[0] is point:
@@ -154,7 +141,7 @@ def _plan(point: Point, rules: Rules) -> Int64:
     return plan
 
 
-def _checked(readings: NDArray[np.void]) -> NDArray[np.void]:
+def as_records(readings: NDArray[np.void]) -> NDArray[np.void]:
     """Readings as the kernels take them: of the type, in one piece, writable (which is part of a type to numba)."""
     if readings.dtype != READING_DTYPE or readings.ndim != 1:
         raise ValueError(f"readings are {readings.dtype} {readings.shape}; READING_DTYPE (n,) was expected")
@@ -165,7 +152,7 @@ def _checked(readings: NDArray[np.void]) -> NDArray[np.void]:
     return readings if flags.writeable else np.frombuffer(bytearray(readings.data), READING_DTYPE)
 
 
-def _day_range(first_us: int, end_us: int, calendar: Calendar) -> tuple[int, int]:
+def day_range(first_us: int, end_us: int, calendar: Calendar) -> tuple[int, int]:
     """[first, end) numbers of the local days whose start lies in [first_us, end_us]."""
     if first_us % INTERVAL_US or end_us % INTERVAL_US or end_us < first_us:
         raise ValueError(f"[{first_us}, {end_us}) µs are not edges of intervals in order")
@@ -189,10 +176,10 @@ def channel_intervals(
 
     Raises ValueError for edges that aren't, readings of another type, a derived point.
     """
-    first_day, end_day = _day_range(first_us, end_us, calendar)
+    first_day, end_day = day_range(first_us, end_us, calendar)
     count = (end_us - first_us) // INTERVAL_US
-    readings = _checked(readings)
-    plan = _plan(point, rules)
+    readings = as_records(readings)
+    plan = plan_of(point, rules)
     days = np.arange(first_day, end_day)
     amounts = np.empty(count, np.int64)
     states = np.empty(count, np.int16)
@@ -220,83 +207,6 @@ def channel_intervals(
     return ChannelIntervals(first_us, amounts, states, days, anchors, int(tails[0]))
 
 
-def packed_intervals(
-    points: Sequence[Point],
-    readings: NDArray[np.void],
-    reading_offsets: Int64,
-    first_us: int,
-    end_us: int,
-    rules: Rules,
-    calendar: Calendar,
-    since_us: Sequence[int] | Int64 | None = None,
-    threads: int = 1,
-) -> PackedIntervals:
-    """Intervals of many points over the same stretch of time, in as many threads (the kernels hold no lock).
-
-    readings         READING_DTYPE   of all points, one after the other
-    reading_offsets  int64 (p + 1,)  where the readings of each begin and the last ones end
-    since_us         (p,)            anchors of earlier runs; None: the readings are complete
-
-    Raises ValueError as `channel_intervals` does, and for offsets that don't fit.
-    """
-    first_day, end_day = _day_range(first_us, end_us, calendar)
-    size = len(points)
-    if len(reading_offsets) != size + 1 or (
-        size
-        and (
-            reading_offsets[0] < 0
-            or reading_offsets[-1] > len(readings)
-            or (np.diff(reading_offsets) < 0).any()
-        )
-    ):
-        raise ValueError(
-            f"{len(reading_offsets)} offsets don't cut {len(readings)} readings for {size} points"
-        )
-    sinces = np.full(size, NO_ANCHOR) if since_us is None else np.asarray(since_us, np.int64)
-    if len(sinces) != size:
-        raise ValueError(f"{len(sinces)} anchors were given for {size} points")
-    count = (end_us - first_us) // INTERVAL_US
-    plans = [_plan(point, rules) for point in points]
-    plan_offsets = np.cumsum([0, *(len(plan) for plan in plans)])
-    days = np.arange(first_day, end_day)
-    result = PackedIntervals(
-        np.empty(size * count, np.int64),
-        np.empty(size * count, np.int16),
-        np.arange(size + 1) * count,
-        np.tile(days, size),
-        np.empty(size * len(days), np.int64),
-        np.arange(size + 1) * len(days),
-        np.empty(size, np.int64),
-    )
-    if not size:
-        return result
-    arguments = (
-        _checked(readings),
-        np.ascontiguousarray(reading_offsets, np.int64),
-        np.concatenate(plans),
-        plan_offsets,
-        sinces,
-        np.full(size, first_us),
-        result.interval_offsets,
-        result.anchor_days * DAY_US - calendar.offset_us,
-        result.day_offsets,
-        calendar.offset_us,
-    )
-    outputs = (result.amounts, result.states, result.anchors, result.tail_anchors)
-    if threads == 1:
-        run_channels(*arguments, 0, size, *outputs)
-        return result
-    piece = max(1, -(-size // (4 * threads)))  # several a thread, since channels differ in length
-    with ThreadPoolExecutor(threads) as pool:
-        futures = [
-            pool.submit(run_channels, *arguments, begin, min(begin + piece, size), *outputs)
-            for begin in range(0, size, piece)
-        ]
-        for future in futures:
-            future.result()
-    return result
-
-
 def _in_order_of_arrival(readings: NDArray[np.void]) -> Int64:
     keys = (readings["gateway"], readings["batch"], readings["committed_at"], readings["at"])
     return np.lexsort(keys)
@@ -307,10 +217,10 @@ def gateway_tallies(point: Point, readings: NDArray[np.void]) -> dict[int, tuple
 
     Both are counted stamp by stamp, so the tallies of parts that share no stamp (channel-days) add up.
     """
-    readings = _checked(readings)
+    readings = as_records(readings)
     gateways, numbers = np.unique(readings["gateway"], return_inverse=True)
     duplicates, conflicts = np.zeros(len(gateways), np.int64), np.zeros(len(gateways), np.int64)
-    tally(readings, _in_order_of_arrival(readings), numbers, _plan(point, Rules()), duplicates, conflicts)
+    tally(readings, _in_order_of_arrival(readings), numbers, plan_of(point, Rules()), duplicates, conflicts)
     pairs = zip(gateways.tolist(), duplicates.tolist(), conflicts.tolist(), strict=True)
     return {gateway: (duplicate, conflict) for gateway, duplicate, conflict in pairs}
 
@@ -323,14 +233,14 @@ def standing_readings(
     since_us: int = NO_ANCHOR,
 ) -> StandingReadings:
     """Each stored reading with its count, whether it stands and its flags (`since_us` as above)."""
-    readings = _checked(readings)
+    readings = as_records(readings)
     order = _in_order_of_arrival(readings)
     order = order[readings["at"][order] >= since_us]
     size = len(order)
     counts, versions = np.empty(size, np.int64), np.empty(size, np.int64)
     stands, flags = np.empty(size, np.bool_), np.empty(size, np.int16)
     list_stored(
-        readings, order, _plan(point, rules), since_us, calendar.offset_us, counts, versions, stands, flags
+        readings, order, plan_of(point, rules), since_us, calendar.offset_us, counts, versions, stands, flags
     )
     known = counts != UNCOUNTED
     counts[~known] = 0

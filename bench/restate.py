@@ -22,13 +22,13 @@ from accounting.work import Cause
 from bench.bed import Bed, scalar
 from bench.fleet import MODULUS_COUNTS, Fleet
 from bench.process import cpu_s, memory_mb
-from bench.question import registers
+from bench.question import steady
 from bench.report import Row, Turn, amount, row_of
 from bench.sizes import KernelSizes
 from carbonmeter.settings import Settings
 from domain.clock import SystemClock
 from domain.errors import Refused
-from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
+from domain.interval import INTERVALS_PER_DAY, Calendar
 from storage import registry
 from storage.binary_copy import SIGNATURE, TRAILER
 from storage.database import Connection, connect
@@ -104,16 +104,12 @@ def _store(conn: Connection, fleet: Fleet, first_day: int, days: int, tell: Call
         for number, (enterprise_id, point_id) in enumerate(points):
             if number % 50 == 0:
                 tell(f"restate: storing the readings of channel {number} of {len(points)}")
-            question = registers(
-                1,
-                days * INTERVALS_PER_DAY - 2,
-                fleet.start_us + INTERVAL_US,
-                seed=number,
-                modulus=MODULUS_COUNTS,
+            stamps_us, counts = steady(
+                1, days * INTERVALS_PER_DAY, fleet.start_us, seed=number, modulus=MODULUS_COUNTS
             )
             readings = np.zeros(days * INTERVALS_PER_DAY, READING_DTYPE)
-            readings["at"] = readings["committed_at"] = question.stamps_us[0]
-            readings["mantissa"], readings["exponent"] = question.counts[0], -2
+            readings["at"] = readings["committed_at"] = stamps_us[0]
+            readings["mantissa"], readings["exponent"] = counts[0], -2
             readings["gateway"] = readings["batch"] = 1
             rows = np.zeros(days, _ROW)
             rows["fields"] = 6

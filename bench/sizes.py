@@ -31,8 +31,10 @@ class KernelSizes:
     channels: int = size(2_000, "channels of `kernels`")
     intervals: int = size(2_976, "intervals of each: a month of 31 days")
     threads: int = size(2, "threads of everybody")
+    readings: int = size(10**8, "readings of the largest of `scale`")
     restated: int = size(1_000, "channels of `restate` and `restate-kernels`")
     days: int = size(365, "days of these")
+    compiled: int = size(1, "1: `cold-start` also without a cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +54,7 @@ class ApiSizes:
 QUICK_INGEST = IngestSizes(
     rounds=1, seconds=0.2, warm_up=0.0, enterprises=4, devices=25, connections=100, idle=100, windows=0.2
 )
-QUICK_KERNELS = KernelSizes(rounds=1, channels=50, intervals=2_976, restated=5, days=60)
+QUICK_KERNELS = KernelSizes(
+    rounds=1, channels=50, intervals=2_976, readings=10**5, restated=5, days=60, compiled=0
+)
 QUICK_API = ApiSizes(rounds=1, seconds=0.5, enterprises=20, asked=5, days=60)

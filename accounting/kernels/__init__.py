@@ -35,4 +35,4 @@ def warm() -> None:
     standing_readings(point, readings, rules, calendar)
     amounts = np.ones(2, np.int64)
     emission(amounts, Fraction(1))
-    trailing_sums(amounts, np.ones(2, np.bool_), 1)
+    trailing_sums(amounts, np.ones(2, np.int16), 1)

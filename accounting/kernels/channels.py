@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from accounting.kernels.compiled import Int, Int8s, Int16s, Int64s, Records, int64, kernel
-from accounting.kernels.credibility import judge
+from accounting.kernels.credibility import find_breaks, judge
 from accounting.kernels.delta import delta_intervals, periods
 from accounting.kernels.layout import (
     CLOSING,
@@ -24,6 +24,7 @@ from accounting.kernels.layout import (
     IS_MEAN,
     KIND,
     LIMIT,
+    MAX_GAP,
     MEASURED,
     MINUTE,
     MISSING,
@@ -34,6 +35,8 @@ from accounting.kernels.layout import (
     OUTSIDE,
     PERIOD_MONTHS,
     PERIOD_US,
+    RATE,
+    RATE_DIVISOR,
     REGISTER,
     REPLACED,
     REPLACED_FLAG,
@@ -48,6 +51,7 @@ from accounting.kernels.register import link_readings, register_intervals
 from accounting.kernels.standing import arrange, place, stand
 
 NO_ANCHOR = int64(-(1 << 63))
+NARROW = float(1 << 52)
 
 
 @kernel
@@ -63,6 +67,7 @@ def dial_end(plan: Int64s, begin: Int, end: Int, column: Int) -> Int:
 def stand_on_dial(
     readings: Records,
     order: Int64s,
+    is_sorted: bool,
     plan: Int64s,
     begin: Int,
     end: Int,
@@ -73,10 +78,12 @@ def stand_on_dial(
     flags: Int16s,
     event_at: Int64s,
     event_flags: Int16s,
-) -> tuple[Int, Int]:
+    marks: Int64s,
+) -> tuple[Int, Int, Int]:
     """Standing readings of a register's dial, plan[begin:end], its opening and closing values among them.
 
-    Those win over readings at their instant. An opening before `since` is part of what was left out.
+    Those win over readings at their instant. An opening before `since` is part of what was left out. Gives the
+    numbers of readings, events and marks (`standing.stand`).
     """
     opens, closes = plan[begin, FROM], plan[end - 1, TO]
     has_opening = plan[begin, HAS_OPENING] == 1 and opens >= since
@@ -89,9 +96,10 @@ def stand_on_dial(
     if has_opening:
         at[0], counts[0], qualities[0], flags[0] = opens, plan[begin, OPENING], 0, 0
         size += 1
-    size, events = stand(
+    size, events, marked = stand(
         readings,
         order,
+        is_sorted,
         place(readings, order, opens + (1 if plan[begin, HAS_OPENING] == 1 else 0)),
         place(readings, order, closes + (0 if plan[end - 1, HAS_CLOSING] == 1 else 1)),
         plan[begin, RESOLUTION_NUMERATOR],
@@ -107,17 +115,31 @@ def stand_on_dial(
         event_at,
         event_flags,
         int64(0),
+        marks,
+        int64(0),
     )
     if has_closing:
         at[size], counts[size], qualities[size], flags[size] = closes, plan[end - 1, CLOSING], 0, 0
         size += 1
-    return size, events
+    return size, events, marked
+
+
+@kernel
+def is_narrow_dial(plan: Int64s, begin: Int, end: Int) -> bool:
+    """Whether floats hold each product of what a register counts between two readings and its time, where no
+    gap lies between."""
+    gap = rate = 0.0
+    for row in range(begin, end):
+        gap = max(gap, float(plan[row, MAX_GAP]))
+        rate = max(rate, float(plan[row, RATE]))
+    return gap * gap * rate < NARROW * float(plan[begin, RATE_DIVISOR])
 
 
 @kernel
 def register_channel(
     readings: Records,
     order: Int64s,
+    is_sorted: bool,
     plan: Int64s,
     begin: Int,
     end: Int,
@@ -129,7 +151,7 @@ def register_channel(
     stable: Int64s,
 ) -> Int:
     """Intervals of a register, plan[begin:end]; writes the stamps to restart from, gives their number."""
-    room = order.size + 2
+    room = order.size + 3  # an opening and a closing value, and one beyond all
     at = np.empty(room, np.int64)
     counts = np.empty(room, np.int64)
     qualities = np.empty(room, np.int8)
@@ -140,25 +162,33 @@ def register_channel(
     settled = np.empty(room, np.bool_)
     totals = np.empty(room, np.int64)
     links = np.empty(room, np.int16)
+    marks = np.empty(2 * room, np.int64)
+    places = np.empty(room, np.int64)
     found = int64(0)
     dial = begin
     while dial < end:
         stop = dial_end(plan, dial, end, DIAL)
-        size, events = stand_on_dial(
-            readings, order, plan, dial, stop, since, at, counts, qualities, flags, event_at, event_flags
-        )
-        judge(at, counts, size, plan, dial, stop, verdicts, settled)
-        for i in range(size):
-            if settled[i]:
-                stable[found] = at[i]
-                found += 1
-        good, before_at, before_flags, after_at, after_flags = link_readings(
-            at, counts, qualities, flags, verdicts, size, event_at, event_flags, events,
-            plan, dial, stop, totals, links,
+        size, events, marked = stand_on_dial(
+            readings, order, is_sorted, plan, dial, stop, since,
+            at, counts, qualities, flags, event_at, event_flags, marks,
         )  # fmt: skip
+        uneven, broken = find_breaks(at, counts, size, plan, dial, stop, marks, marked, places)
+        judge(at, counts, size, plan, dial, stop, places[:broken], verdicts, settled)
+        if broken == 0:
+            stable[found : found + size] = at[:size]
+            found += size
+        else:
+            for i in range(size):
+                stable[found] = at[i]
+                found += int64(settled[i])
+        good, before_at, before_flags, after_at, after_flags, rough = link_readings(
+            at, counts, qualities, flags, verdicts, size, event_at, event_flags, events,
+            marks[marked : marked + uneven], plan, dial, stop, totals, links, places,
+        )  # fmt: skip
+        is_narrow = is_narrow_dial(plan, dial, stop)
         for row in range(dial, stop):
             register_intervals(
-                at, counts, qualities, flags, totals, links, good,
+                at, counts, qualities, flags, totals, links, good, places[:rough], is_narrow,
                 before_at, before_flags, after_at, after_flags,
                 plan[row, SCALE], plan[row, FROM], plan[row, TO], first_us, amounts, states, all_flags,
             )  # fmt: skip
@@ -170,6 +200,7 @@ def register_channel(
 def rate_channel(
     readings: Records,
     order: Int64s,
+    is_sorted: bool,
     plan: Int64s,
     begin: Int,
     end: Int,
@@ -190,6 +221,9 @@ def rate_channel(
     verdicts = np.zeros(room, np.int8)
     totals = np.empty(room, np.int64)
     links = np.empty(room, np.int16)
+    marks = np.arange(room)
+    rough = np.empty(room, np.int64)
+    unused = np.empty(room, np.int64)
     found = int64(0)
     run = begin
     while run < end:
@@ -197,9 +231,10 @@ def rate_channel(
         size = events = int64(0)
         for row in range(run, stop):
             before = size
-            size, events = stand(
+            size, events, _ = stand(
                 readings,
                 order,
+                is_sorted,
                 place(readings, order, plan[row, FROM]),
                 place(readings, order, plan[row, TO] + 1),
                 plan[row, RESOLUTION_NUMERATOR],
@@ -215,15 +250,17 @@ def rate_channel(
                 event_at,
                 event_flags,
                 events,
+                unused,
+                int64(0),
             )
             for i in range(before, size):
                 values[i] *= plan[row, SCALE]
         for i in range(size):
             stable[found] = at[i]
             found += 1
-        size, before_at, before_flags, after_at, after_flags = link_readings(
+        size, before_at, before_flags, after_at, after_flags, _ = link_readings(
             at, values, qualities, flags, verdicts, size, event_at, event_flags, events,
-            plan, run, stop, totals, links,
+            marks[:size], plan, run, stop, totals, links, rough,
         )  # fmt: skip
         rate_intervals(
             at, values, qualities, flags, links, size, before_at, before_flags, after_at, after_flags,
@@ -237,6 +274,7 @@ def rate_channel(
 def delta_channel(
     readings: Records,
     order: Int64s,
+    is_sorted: bool,
     plan: Int64s,
     begin: Int,
     end: Int,
@@ -261,14 +299,16 @@ def delta_channel(
     event_flags = np.empty(room, np.int16)
     event_starts = np.empty(room, np.int64)
     event_ends = np.empty(room, np.int64)
+    unused = np.empty(room, np.int64)
     size = events = int64(0)
     for row in range(begin, end):
         before, events_before = size, events
         # A period that ends at a change belongs to the version that closes there.
         touches = row > begin and plan[row, RUN] == plan[row - 1, RUN]
-        size, events = stand(
+        size, events, _ = stand(
             readings,
             order,
+            is_sorted,
             place(readings, order, plan[row, FROM] + (1 if touches else 0)),
             place(readings, order, plan[row, TO] + 1),
             plan[row, RESOLUTION_NUMERATOR],
@@ -284,6 +324,8 @@ def delta_channel(
             event_at,
             event_flags,
             events,
+            unused,
+            int64(0),
         )
         for i in range(before, size):
             values[i] *= plan[row, SCALE]
@@ -315,8 +357,7 @@ def stable_anchors(stable: Int64s, last: Int, days: Int64s, anchors: Int64s) -> 
     """
     p = 0
     for d in range(days.size):
-        while p < stable.size and stable[p] < days[d]:
-            p += 1
+        p += np.searchsorted(stable[p:], days[d])
         anchors[d] = NO_ANCHOR
         if p > 0:
             q = np.searchsorted(stable[:p], stable[p - 1] // INTERVAL * INTERVAL, side="right")
@@ -435,14 +476,14 @@ def run_channels(
         flags = np.zeros(high - low, np.int16)
         my_days = days[day_offsets[c] : day_offsets[c + 1]]
         my_anchors = anchors[day_offsets[c] : day_offsets[c + 1]]
-        order = arrange(readings, reading_offsets[c], reading_offsets[c + 1], sinces[c])
+        order, is_sorted = arrange(readings, reading_offsets[c], reading_offsets[c + 1], sinces[c])
         kind = plans[row, KIND]
         if kind == DELTA:
             cut_at = np.empty(order.size + 2, np.int64)
             cut_starts = np.empty(order.size + 2, np.int64)
             cut_ends = np.empty(order.size + 2, np.int64)
             size = delta_channel(
-                readings, order, plans, row, stop, offset, first_us, here, quality, flags,
+                readings, order, is_sorted, plans, row, stop, offset, first_us, here, quality, flags,
                 cut_at, cut_starts, cut_ends,
             )  # fmt: skip
             tails[c] = cut_anchors(
@@ -450,13 +491,26 @@ def run_channels(
                 plans, row, stop, sinces[c], my_days, my_anchors,
             )  # fmt: skip
         else:
-            stable = np.empty(2 * order.size + 2 * (stop - row), np.int64)
+            stable = np.empty(2 * order.size + 2 * (stop - row) + 1, np.int64)
             if kind == REGISTER:
                 size = register_channel(
-                    readings, order, plans, row, stop, sinces[c], first_us, here, quality, flags, stable
+                    readings,
+                    order,
+                    is_sorted,
+                    plans,
+                    row,
+                    stop,
+                    sinces[c],
+                    first_us,
+                    here,
+                    quality,
+                    flags,
+                    stable,
                 )
             else:
-                size = rate_channel(readings, order, plans, row, stop, first_us, here, quality, flags, stable)
+                size = rate_channel(
+                    readings, order, is_sorted, plans, row, stop, first_us, here, quality, flags, stable
+                )
             last = int64(readings[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
             tails[c] = stable_anchors(stable[:size], last, my_days, my_anchors)
         # Two loops: as one, LLVM's vector code for AVX-512 took every other sixteen known means for missing.
@@ -473,5 +527,6 @@ def run_channels(
                 k = (plans[version, FROM] - first_us) // INTERVAL
                 if 0 <= k < high - low:
                     flags[k] |= REPLACED_FLAG
+        packed = states[low:high]
         for k in range(high - low):
-            states[low + k] = int64(quality[k]) | int64(flags[k]) << 2
+            packed[k] = int64(quality[k]) | int64(flags[k]) << 2

@@ -34,6 +34,7 @@ Int16s: TypeAlias = NDArray[Any]
 Int8s: TypeAlias = NDArray[Any]
 Bools: TypeAlias = NDArray[Any]
 Records: TypeAlias = NDArray[Any]  # accounting.channel.READING_DTYPE
+Record: TypeAlias = Any  # one of them
 int64: Any = np.int64
 uint64: Any = np.uint64
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from accounting.kernels.compiled import Bools, Int, Int8s, Int64s, int64, kernel, uint64
 from accounting.kernels.layout import (
+    FOREVER,
     FROM,
     HOUR,
     LOOK_AHEAD,
+    MAX_GAP,
     MODULUS,
     NEVER,
     RATE,
@@ -65,6 +67,69 @@ def continues(at: Int64s, counts: Int64s, i: Int, j: Int, plan: Int64s, begin: I
 
 
 @kernel
+def find_breaks(
+    at: Int64s,
+    counts: Int64s,
+    size: Int,
+    plan: Int64s,
+    begin: Int,
+    end: Int,
+    marks: Int64s,
+    marked: Int,
+    breaks: Int64s,
+) -> tuple[Int, Int]:
+    """Readings that don't continue their own predecessor; and where the ordinary ends.
+
+    marks   int64, room for size + marked   places below `marked` are known to be out of the ordinary; written
+            behind them: those, the breaks and what comes after a gap, in order and each once
+    breaks  int64 (size,)                   written
+
+    Gives the number of all marks and that of breaks.
+    """
+    known = int64(0)
+    found = marked
+    broken = int64(0)
+    # Products of what is below these fit in int64.
+    rise_max = FOREVER // plan[begin, RATE_DIVISOR]
+    elapsed_max = FOREVER // max(plan[begin, RATE], int64(1))
+    if end - begin > 1:
+        elapsed_max = int64(-1)
+    elapsed_max = min(elapsed_max, plan[begin, MAX_GAP])
+    rate, divisor = plan[begin, RATE], plan[begin, RATE_DIVISOR]
+    next_known = marks[0] if marked > 0 else size
+    if size == 0:
+        return 0, 0
+    last_at, last_count = at[0], counts[0]
+    for i in range(1, size):
+        rise = counts[i] - last_count
+        elapsed = at[i] - last_at
+        last_at, last_count = at[i], counts[i]
+        if (
+            i < next_known
+            and 0 <= rise <= rise_max
+            and elapsed <= elapsed_max
+            and rise * divisor <= elapsed * rate
+        ):
+            continue
+        is_marked = False
+        while known < marked and marks[known] <= i:
+            is_marked = is_marked or marks[known] == i
+            known += 1
+        next_known = marks[known] if known < marked else size
+        row = version_of(plan, begin, end, at[i])
+        if elapsed > plan[row, MAX_GAP]:
+            is_marked = True
+        if rise < 0 or not within_rate(rise, at[i - 1], at[i], plan, begin, end):
+            breaks[broken] = i
+            broken += 1
+            is_marked = True
+        if is_marked:
+            marks[found] = i
+            found += 1
+    return found - marked, broken
+
+
+@kernel
 def judge(
     at: Int64s,
     counts: Int64s,
@@ -72,29 +137,28 @@ def judge(
     plan: Int64s,
     begin: Int,
     end: Int,
+    breaks: Int64s,
     verdicts: Int8s,
     settled: Bools,
 ) -> None:
     """Judge the standing readings of one dial, plan[begin:end], in order of time.
 
     at, counts  int64 (size,)   standing readings, stamps rising, counts within the dial
+    breaks      int64           those that don't continue their own predecessor (`find_breaks`)
     verdicts    int8 (size,)    written: CONTINUES, OVER, BACK, ANEW, ASIDE
     settled     bool (size,)    written: a good reading that no later reading can unsettle, because the
                                 look-ahead of every break before it has ended by then
 
-    Time is linear but for the look-ahead. That scans the breaks ahead while they are few, as they are; when
-    it has looked at more than 32 for each reading, it goes on in an index (`lookahead`), so that a device
-    that breaks at every reading costs n log² n and not n².
+    From break to break nothing is judged. Time is linear but for the look-ahead. That scans the breaks ahead
+    while they are few, as they are; when it has looked at more than 32 for each reading, it goes on in an
+    index (`lookahead`), so that a device that breaks at every reading costs n log² n and not n².
     """
+    verdicts[:size] = CONTINUES
+    settled[:size] = True
     if size == 0:
         return
-    verdicts[0] = CONTINUES
-    settled[0] = True
     good = int64(0)
     open_until = int64(NEVER)
-    # Readings that don't continue their own predecessor, found at the first need.
-    breaks = np.empty(0, np.int64)
-    has_breaks = False
     place = int64(0)  # in breaks: the first after the reading judged
     seen = int64(0)  # in breaks: those before it were looked at for `good` and don't continue it
     looked = int64(0)
@@ -104,9 +168,19 @@ def judge(
     has_index = False
     i = int64(1)
     while i < size:
+        if good == i - 1:
+            while place < breaks.size and breaks[place] < i:
+                place += 1
+            stop = breaks[place] if place < breaks.size else size
+            while i < stop and at[i] < open_until:
+                settled[i] = False
+                i += 1
+            good = stop - 1
+            i = stop
+            if i == size:
+                break
         rise = counts[i] - counts[good]
         if rise >= 0 and within_rate(rise, at[good], at[i], plan, begin, end):
-            verdicts[i] = CONTINUES
             settled[i] = at[i] >= open_until
             good = i
             i += 1
@@ -114,15 +188,6 @@ def judge(
         row = version_of(plan, begin, end, at[i])
         horizon = at[i] + plan[row, LOOK_AHEAD]
         # 1: a lie?
-        if not has_breaks:
-            breaks = np.empty(size, np.int64)
-            found = 0
-            for j in range(i, size):
-                if not continues(at, counts, j - 1, j, plan, begin, end):
-                    breaks[found] = j
-                    found += 1
-            breaks = breaks[:found].copy()
-            has_breaks = True
         while place < breaks.size and breaks[place] <= i:
             place += 1
         seen = max(seen, place)
@@ -147,7 +212,6 @@ def judge(
             for j in range(i, back):
                 verdicts[j] = ASIDE
                 settled[j] = False
-            verdicts[back] = CONTINUES
             settled[back] = at[back] >= open_until
             good = back
             seen = int64(0)

@@ -7,48 +7,82 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from accounting.kernels.compiled import Bools, Int, Int64s, int64, kernel
+from accounting.kernels.compiled import Bools, Int, Int16s, Int32s, Int64s, int64, kernel
 from accounting.kernels.wide import rounded_product
 from domain.reading import VALUE_BOUND, round_half_even
 
 INT64_BOUND = 1 << 63
+_NARROW = float(1 << 50)
+_DENOMINATOR_MAX = 1 << 60
 
 
 @kernel
-def emit(amounts: Int64s, numerator: Int, denominator: Int, limit: Int, mg: Int64s, within: Bools) -> None:
-    """mg = amount × numerator ÷ denominator, half to even, by way of 128 bits.
+def emit(amounts: Int64s, numerator: Int, denominator: Int, limit: Int, mg: Int64s, within: Bools) -> Int:
+    """mg = amount × numerator ÷ denominator, half to even, by way of 128 bits where it takes them.
 
     amounts      int64 (n,)   activity data in ledger units, within ±2^62
     numerator, denominator    int64, the factor in mg of a ledger unit; denominator > 0
     mg           int64 (n,)   written; 0 where its size is beyond the limit
     within       bool (n,)    written: whether it isn't
+
+    Gives a bound of the sizes of all mg, at most the limit (≥ 2^51).
     """
     size = -numerator if numerator < 0 else numerator
+    bits = int64(0)
+    for i in range(amounts.size):
+        bits |= amounts[i] ^ (amounts[i] >> 63)
+    largest = (float(bits) + 1.0) * float(size)
+    if largest < _NARROW and denominator < _DENOMINATOR_MAX:
+        # The quotient in floats is off by less than a quarter. So its floor is one off only where the quotient is
+        # next to a whole number, to which what then remains (below 0, or not below the divisor) rounds all the same.
+        inverse = 1.0 / float(denominator)
+        for i in range(amounts.size):
+            product = amounts[i] * numerator
+            part = int64(np.floor(float(product) * inverse))
+            twice = 2 * (product - part * denominator)
+            mg[i] = part + int64((twice > denominator) | ((twice == denominator) & (part & 1 == 1)))
+        within[:] = True
+        return int64(largest * inverse) + 2
+    bound = int64(0)
     for i in range(amounts.size):
         value, fits = rounded_product(amounts[i], size, denominator, limit)
         mg[i] = -value if numerator < 0 else value
         within[i] = fits
+        bound = max(bound, abs(value))
+    return bound
 
 
 @kernel
-def trailing(values: Int64s, known: Bools, width: Int, sums: Int64s, counts: Int64s) -> None:
-    """Sums of the known values among the last `width` at each place, and how many there are.
+def trail(
+    values: Int64s, states: Int16s, size: Int, begin: Int, end: Int, width: Int, sums: Int64s, counts: Int32s
+) -> None:
+    """Sums of the known values among the last `width` at each place of series [begin, end), and how many there are.
 
-    values  int64 (n,)   n × |value| must stay below 2^63
-    known   bool (n,)
-    sums, counts  int64 (n,)  written; the first places have what there is
+    values  int64 (c × size,)  series after series; width × |value| must stay below 2^63; 0 where not known
+    states  int16 (c × size,)  quality in the lowest two bits: known where it isn't missing
+    sums    int64, counts int32 (c × size,)  written; the first places of a series have what there is
     """
-    total = int64(0)
-    count = int64(0)
-    for i in range(values.size):
-        if known[i]:
-            total += values[i]
-            count += 1
-        if i >= width and known[i - width]:
-            total -= values[i - width]
-            count -= 1
-        sums[i] = total
-        counts[i] = count
+    # Slices, since numba looks at every index that may be negative.
+    head = min(width, size)
+    for series in range(begin, end):
+        low = series * size
+        total = int64(0)
+        count = int64(0)
+        value, state = values[low : low + head], states[low : low + head]
+        sum_, number = sums[low : low + head], counts[low : low + head]
+        for i in range(head):
+            total += value[i]
+            count += int64(state[i] & 3 != 0)
+            sum_[i] = total
+            number[i] = count
+        gone, state_gone = values[low : low + size - head], states[low : low + size - head]
+        value, state = values[low + head : low + size], states[low + head : low + size]
+        sum_, number = sums[low + head : low + size], counts[low + head : low + size]
+        for i in range(size - head):
+            total += value[i] - gone[i]
+            count += int64(state[i] & 3 != 0) - int64(state_gone[i] & 3 != 0)
+            sum_[i] = total
+            number[i] = count
 
 
 def emission(amounts: NDArray[np.int64], factor: Fraction) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -63,27 +97,43 @@ def emission(amounts: NDArray[np.int64], factor: Fraction) -> tuple[NDArray[np.i
     shape = amounts.shape
     flat = np.ascontiguousarray(amounts.reshape(-1), np.int64)
     mg, within = np.empty(len(flat), np.int64), np.empty(len(flat), np.bool_)
-    numerator, denominator = factor.numerator, factor.denominator
-    if abs(numerator) < INT64_BOUND and denominator < INT64_BOUND:
-        emit(flat, numerator, denominator, VALUE_BOUND, mg, within)
-    else:
-        exact = [round_half_even(amount * numerator, denominator) for amount in flat.tolist()]
-        within[:] = [abs(value) <= VALUE_BOUND for value in exact]
-        mg[:] = [value if abs(value) <= VALUE_BOUND else 0 for value in exact]
+    emission_into(flat, factor, mg, within)
     return mg.reshape(shape), within.reshape(shape)
 
 
+def emission_into(
+    amounts: NDArray[np.int64], factor: Fraction, mg: NDArray[np.int64], within: NDArray[np.bool_]
+) -> int:
+    """`emission` of amounts (n,) into arrays of their size; gives a bound of the sizes of all mg."""
+    numerator, denominator = factor.numerator, factor.denominator
+    if abs(numerator) < INT64_BOUND and denominator < INT64_BOUND:
+        return int(emit(amounts, numerator, denominator, VALUE_BOUND, mg, within))
+    exact = [round_half_even(amount * numerator, denominator) for amount in amounts.tolist()]
+    within[:] = [abs(value) <= VALUE_BOUND for value in exact]
+    mg[:] = [value if abs(value) <= VALUE_BOUND else 0 for value in exact]
+    return int(np.abs(mg).max(initial=0))
+
+
 def trailing_sums(
-    values: NDArray[np.int64], known: NDArray[np.bool_], width: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    values: NDArray[np.int64], states: NDArray[np.int16], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """(sums, counts) over the last `width` values at each place, of those known; integers, so without drift.
+
+    values  int64 (n,)  0 where not known
+    states  int16 (n,)  quality | flags << 2: known where the quality isn't missing
 
     Raises OverflowError where the sum of all could leave int64.
     """
-    if len(values) and int(np.abs(values).max()) * min(width, len(values)) >= INT64_BOUND:
-        raise OverflowError(f"sums over {width} values of up to {int(np.abs(values).max())} leave int64")
-    sums, counts = np.empty(len(values), np.int64), np.empty(len(values), np.int64)
-    trailing(
-        np.ascontiguousarray(values, np.int64), np.ascontiguousarray(known, np.bool_), width, sums, counts
-    )
+    check_windows(int(np.abs(values).max(initial=0)), min(width, len(values)))
+    sums, counts = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
+    trail(
+        np.ascontiguousarray(values, np.int64), np.ascontiguousarray(states, np.int16), len(values), 0, 1, width,
+        sums, counts,
+    )  # fmt: skip
     return sums, counts
+
+
+def check_windows(largest: int, width: int) -> None:
+    """Raises OverflowError where so many values of up to this size could sum to beyond int64."""
+    if largest * width >= INT64_BOUND:
+        raise OverflowError(f"sums over {width} values of up to {largest} leave int64")

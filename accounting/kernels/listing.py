@@ -6,7 +6,7 @@ import numpy as np
 
 from accounting.kernels.channels import dial_end, stand_on_dial
 from accounting.kernels.compiled import Bools, Int, Int8s, Int16s, Int64s, Records, int64, kernel
-from accounting.kernels.credibility import ANEW, ASIDE, BACK, OVER, judge
+from accounting.kernels.credibility import ANEW, ASIDE, BACK, OVER, find_breaks, judge
 from accounting.kernels.delta import mark_overlaps, periods
 from accounting.kernels.layout import (
     CONFLICT,
@@ -180,15 +180,18 @@ def stamp_flags(readings: Records, order: Int64s, plan: Int64s, since: Int) -> t
     event_flags = np.empty(room, np.int16)
     verdicts = np.empty(room, np.int8)
     settled = np.empty(room, np.bool_)
+    marks = np.empty(2 * room, np.int64)
+    breaks = np.empty(room, np.int64)
     found = 0
     begin = int64(0)
     while begin < plan.shape[0]:
         end = dial_end(plan, begin, plan.shape[0], DIAL)
-        size, _ = stand_on_dial(
-            readings, order, plan, begin, end, since,
-            at, counts, qualities, dial_flags, event_at, event_flags,
+        size, _, marked = stand_on_dial(
+            readings, order, False, plan, begin, end, since,
+            at, counts, qualities, dial_flags, event_at, event_flags, marks,
         )  # fmt: skip
-        judge(at, counts, size, plan, begin, end, verdicts, settled)
+        _, broken = find_breaks(at, counts, size, plan, begin, end, marks, marked, breaks)
+        judge(at, counts, size, plan, begin, end, breaks[:broken], verdicts, settled)
         for i in range(size):
             stamps[found] = at[i]
             verdict = verdicts[i]

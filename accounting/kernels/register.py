@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from accounting.kernels.compiled import Int, Int8s, Int16s, Int64s, int64, kernel
+from accounting.kernels.compiled import Int, Int8s, Int16s, Int64s, int64, kernel, uint64
 from accounting.kernels.credibility import ANEW, ASIDE, BACK, OVER, version_of
 from accounting.kernels.layout import (
     ESTIMATED,
+    FOREVER,
     GAP,
     IMPLAUSIBLE,
     INTERPOLATED,
@@ -21,9 +22,10 @@ from accounting.kernels.layout import (
     RESTART,
     ROLLOVER,
 )
-from accounting.kernels.wide import multiply_divide
+from accounting.kernels.wide import U1, multiply_divide
 
 UNKNOWN, BETWEEN, EXACT = 0, 1, 2
+U2 = uint64(2)
 
 
 @kernel
@@ -37,27 +39,35 @@ def link_readings(
     event_at: Int64s,
     event_flags: Int16s,
     events: Int,
+    marks: Int64s,
     plan: Int64s,
     begin: Int,
     end: Int,
     totals: Int64s,
     links: Int16s,
-) -> tuple[Int, Int, Int, Int, Int]:
+    rough: Int64s,
+) -> tuple[Int, Int, Int, Int, Int, Int]:
     """Keep the good readings, in place, with what was consumed up to each and what lies between them.
 
+    marks   int64          the first reading may stand out, and these, in order (`credibility.find_breaks`): all
+                           others continue the one before, without an event or a gap between, measured, no flags
     totals  int64 (size,)  written: counts consumed since the first good one. Only differences of it mean
                            anything; it may wrap over centuries of resets, they don't
     links   int16 (size,)  written: flags of the way from each good reading to the next
+    rough   int64 (size,)  written: good readings that have a quality or flags, or a way with flags behind them
 
-    Gives (good readings, time and flags of what was set aside before the first, and after the last). Without
-    a good reading: the first and the last time of it, flags of all.
+    Gives (good readings, time and flags of what was set aside before the first, and after the last, number of
+    the rough). Without a good reading: the first and the last time of what was set aside, flags of all.
     """
     good = 0
     e = 0
     pending = 0
     pending_at = int64(NEVER)
     first_at, first_flags = int64(NEVER), 0
-    for i in range(size):
+    uneven = 0
+    m = 0
+    i = int64(0)
+    while i < size:
         while e < events and event_at[e] < at[i]:
             if good == 0 or event_at[e] != at[good - 1]:  # at a change one version may stand alone
                 if pending == 0 and good == 0:
@@ -69,10 +79,11 @@ def link_readings(
         if verdict == ASIDE:
             pending |= IMPLAUSIBLE
             pending_at = at[i]
+            i += 1
             continue
         if good == 0:
             first_flags = pending
-            totals[0] = 0
+            totals[0] = counts[i]
         else:
             last = good - 1
             row = version_of(plan, begin, end, at[i])
@@ -90,9 +101,34 @@ def link_readings(
                 pending |= GAP
             totals[good] = totals[last] + rise
             links[last] = pending
+            if pending != 0 and (uneven == 0 or rough[uneven - 1] != last):
+                rough[uneven] = last
+                uneven += 1
         at[good], counts[good], qualities[good], flags[good] = at[i], counts[i], qualities[i], flags[i]
+        if qualities[good] != 0 or flags[good] != 0:
+            rough[uneven] = good
+            uneven += 1
         good += 1
         pending = 0
+        i += 1
+        while m < marks.size and marks[m] < i:
+            m += 1
+        stop = marks[m] if m < marks.size else size
+        if i < stop:
+            base = totals[good - 1] - counts[good - 1]
+            back = i - good
+            if back > 0:
+                for k in range(good, stop - back):
+                    at[k] = at[k + back]
+                    counts[k] = counts[k + back]
+                qualities[good : stop - back] = 0
+                flags[good : stop - back] = 0
+            run_totals, run_counts = totals[good : stop - back], counts[good : stop - back]
+            for k in range(run_totals.size):
+                run_totals[k] = run_counts[k] + base
+            links[good - 1 : stop - back - 1] = 0
+            good = stop - back
+            i = stop
     while e < events:
         if good == 0 or event_at[e] != at[good - 1]:
             if pending == 0 and good == 0:
@@ -102,7 +138,7 @@ def link_readings(
         e += 1
     if good == 0:
         first_flags = pending
-    return good, first_at, first_flags, pending_at, pending
+    return good, first_at, first_flags, pending_at, pending, uneven
 
 
 @kernel
@@ -128,6 +164,60 @@ def boundary(
 
 
 @kernel
+def plain_intervals(
+    at: Int64s,
+    counts: Int64s,
+    g: Int,
+    value: Int,
+    is_exact: bool,
+    scale: Int,
+    is_narrow: bool,
+    start: Int,
+    first: Int,
+    end: Int,
+    amounts: Int64s,
+    states: Int8s,
+) -> tuple[Int, Int, bool]:
+    """Intervals [first, end) between plain readings: as `register_intervals`, without anything to ask.
+
+    at, counts  good readings without quality and flags on ways without flags, from g on beyond the last end
+    g           the last reading at or before `start`; value, is_exact: the count there, whether it was read
+    is_narrow   rise × elapsed is below 2^52 everywhere
+
+    Gives (g, value, is_exact) at the end. What is searched goes without branches for the two readings that an
+    interval has at most, as a rule: their stamps beside the boundaries are anybody's guess.
+    """
+    h = uint64(g)  # numba looks at every index that may be negative
+    stop = start
+    here, quality = amounts[first:end], states[first:end]
+    for k in range(end - first):
+        stop += INTERVAL
+        h += uint64(at[h + U1] <= stop) + uint64(at[h + U2] <= stop)
+        while at[h + U1] <= stop:
+            h += U1
+        since = stop - at[h]
+        elapsed = at[h + U1] - at[h]
+        now = counts[h]
+        rise = counts[h + U1] - now
+        if is_narrow:
+            # The quotient is the floor, or one more where it is a hair below that: then the remainder is a hair
+            # below zero, and it rounds to the same.
+            product = rise * since
+            part = int64(float(product) / float(elapsed))
+            remainder = product - part * elapsed
+        else:
+            part, remainder = multiply_divide(rise, since, elapsed)
+        now += part
+        rest = elapsed - remainder
+        now += int64((remainder > rest) | ((remainder == rest) & (now & 1 == 1)))
+        here[k] += (now - value) * scale
+        value = now
+        quality[k] = min(int64(quality[k]), MEASURED - int64((since != 0) | (not is_exact)))
+        is_exact = since == 0
+    return int64(h), value, is_exact
+
+
+@kernel
 def register_intervals(
     at: Int64s,
     counts: Int64s,
@@ -136,6 +226,8 @@ def register_intervals(
     totals: Int64s,
     links: Int16s,
     good: Int,
+    rough: Int64s,
+    is_narrow: bool,
     before_at: Int,
     before_flags: Int,
     after_at: Int,
@@ -150,7 +242,8 @@ def register_intervals(
 ) -> None:
     """Add what was consumed within [begin_us, end_us), a version's validity, to the intervals it overlaps.
 
-    at … links          good readings of the dial, as `link_readings` leaves them
+    at … links          good readings of the dial, as `link_readings` leaves them, with room for one more
+    rough               those that `plain_intervals` doesn't take; is_narrow: whether it may take floats
     before_, after_     what was set aside before the first and after the last of them
     scale               ledger units of a count
     first_us            start of the first interval
@@ -168,7 +261,26 @@ def register_intervals(
         return
     g = np.searchsorted(at[:good], start, side="right") - 1
     kind, value = boundary(at, counts, totals, links, good, g, start)
+    at[good] = FOREVER  # beyond all boundaries
+    r = 0
     while start < end_us:
+        if kind != UNKNOWN:
+            while r < rough.size and rough[r] < g:
+                r += 1
+            last = (rough[r] if r < rough.size else good) - 1  # no boundary up to its stamp meets a rough one
+            stop_k = (min(at[last] - 1, end_us) - first_us) // INTERVAL if last > g else k
+            if stop_k > k:
+                base = totals[g] - counts[g]
+                g, value, is_exact = plain_intervals(
+                    at, counts, g, value - base, kind == EXACT, scale, is_narrow,
+                    first_us + k * INTERVAL, k, stop_k, amounts, states,
+                )  # fmt: skip
+                value += base
+                kind = EXACT if is_exact else BETWEEN
+                k = stop_k
+                start = first_us + k * INTERVAL
+                if start >= end_us:
+                    return
         stop = min(end_us, first_us + (k + 1) * INTERVAL)
         # flags and qualities of what the start rests on
         capped = False

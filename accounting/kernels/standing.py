@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from accounting.kernels.compiled import Int, Int8s, Int16s, Int64s, Records, int64, kernel
+from accounting.kernels.compiled import Int, Int8s, Int16s, Int64s, Record, Records, int64, kernel, uint64
 from accounting.kernels.counts import count, count_factor
 from accounting.kernels.layout import CONFLICT, IMPLAUSIBLE, RECEIPT_TIME
+from accounting.kernels.wide import U0, U1
 
 # How a reading fares at its stamp.
 STANDS = 0  # it, or one equal to it
@@ -21,22 +22,26 @@ IN_CONFLICT = 2
 INVALID = 3  # the device says so
 NEVER = 4  # its count can't stand
 UNCOUNTED = -(1 << 63)  # in place of a count beyond the limit
+NO_STAMP = -(1 << 63)
 
 
 @kernel
-def arrange(readings: Records, begin: Int, end: Int, since: Int) -> Int64s:
-    """Places in `readings` [begin, end) of what has at ≥ since, by stamp."""
+def arrange(readings: Records, begin: Int, end: Int, since: Int) -> tuple[Int64s, bool]:
+    """Places in `readings` [begin, end) of what has at ≥ since, by stamp; and whether they lie in order there."""
     size = end - begin
     is_sorted = True
-    for i in range(begin + 1, end):
-        if readings[i]["at"] < readings[i - 1]["at"]:
+    last = int64(NO_STAMP)
+    here = readings[begin:end]
+    for i in range(size):
+        stamp = int64(here[i]["at"])
+        if stamp < last:
             is_sorted = False
             break
-    order = np.empty(size, np.int64)
+        last = stamp
     if is_sorted:
-        for i in range(size):
-            order[i] = begin + i
+        order = np.arange(begin, end)
     else:
+        order = np.empty(size, np.int64)
         stamps = np.empty(size, np.int64)
         for i in range(size):
             stamps[i] = readings[begin + i]["at"]
@@ -45,7 +50,7 @@ def arrange(readings: Records, begin: Int, end: Int, since: Int) -> Int64s:
     first = 0
     while first < size and readings[order[first]]["at"] < since:
         first += 1
-    return order[first:]
+    return order[first:], is_sorted
 
 
 @kernel
@@ -59,6 +64,33 @@ def place(readings: Records, order: Int64s, stamp: Int) -> Int:
         else:
             high = middle
     return low
+
+
+@kernel
+def one_count(
+    reading: Record,
+    a: Int,
+    b: Int,
+    numerator: Int,
+    denominator: Int,
+    limit: Int,
+    floor: Int,
+    ceiling: Int,
+) -> tuple[Int, Int]:
+    """Count of a reading and whether it may stand: INVALID, NEVER or STANDS (not yet judged).
+
+    (a, b) is `count_factor` of its exponent; the count is UNCOUNTED where it is beyond the limit.
+    """
+    value, fits = count(
+        int64(reading["mantissa"]), int64(reading["exponent"]), a, b, numerator, denominator, limit
+    )
+    quality = int64(reading["quality"])
+    fate = STANDS
+    if quality != 0 and quality != 1:
+        fate = INVALID
+    elif not fits or value < floor or value >= ceiling:
+        fate = NEVER
+    return (value if fits else int64(UNCOUNTED)), fate
 
 
 @kernel
@@ -83,26 +115,14 @@ def count_readings(
     """
     exponent = int64(-32768)
     a = b = int64(1)
-    largest = int64(0)
     for p in range(begin, end):
         reading = readings[order[p]]
-        mantissa = int64(reading["mantissa"])
         if reading["exponent"] != exponent:
             exponent = int64(reading["exponent"])
             a, b = count_factor(exponent, numerator, denominator)
-            largest = limit // a if b == 1 else int64(-1)
-        if -largest <= mantissa <= largest:
-            value, fits = mantissa * a, True
-        else:
-            value, fits = count(mantissa, exponent, a, b, numerator, denominator, limit)
-        counts[p - begin] = value if fits else UNCOUNTED
-        quality = reading["quality"]
-        if quality != 0 and quality != 1:
-            fates[p - begin] = INVALID
-        elif not fits or value < floor or value >= ceiling:
-            fates[p - begin] = NEVER
-        else:
-            fates[p - begin] = STANDS
+        counts[p - begin], fates[p - begin] = one_count(
+            reading, a, b, numerator, denominator, limit, floor, ceiling
+        )
 
 
 @kernel
@@ -153,6 +173,7 @@ def judge_stamp(
 def stand(
     readings: Records,
     order: Int64s,
+    is_sorted: bool,
     begin: Int,
     end: Int,
     numerator: Int,
@@ -168,32 +189,95 @@ def stand(
     event_at: Int64s,
     event_flags: Int16s,
     events: Int,
-) -> tuple[Int, Int]:
+    marks: Int64s,
+    marked: Int,
+) -> tuple[Int, Int, Int]:
     """Append what stands of readings[order[begin:end]] to (at, counts, qualities, flags) from `size` on.
 
+    numerator, denominator   the resolution
+    floor ≤ count < ceiling  what can stand, beside |count| ≤ limit
+
     Stamps at which none stands though something might have are appended to the events, with CONFLICT or
-    IMPLAUSIBLE. Gives the new sizes.
+    IMPLAUSIBLE. The places of what has a quality, a flag or an event before it are appended to the marks, in
+    order. Gives the new sizes.
+
+    Plain readings, as nearly all are (alone at their stamp, of an exponent that needs no division, measured,
+    without flags), take a short way where they lie in order.
     """
-    all_counts = np.empty(end - begin, np.int64)
-    fates = np.empty(end - begin, np.int8)
-    count_readings(
-        readings, order, begin, end, numerator, denominator, limit, floor, ceiling, all_counts, fates
-    )
-    p = 0
-    while p < end - begin:
-        reading = readings[order[begin + p]]
+    exponent = int64(-32768)
+    a = b = int64(1)
+    lowest, highest = int64(0), int64(-1)  # mantissas of the short way
+    group_counts = np.empty(4, np.int64)
+    group_fates = np.empty(4, np.int8)
+    shift = order[begin] - begin if is_sorted and begin < end else int64(0)
+    p = begin
+    while p < end:
+        if is_sorted:
+            here = readings[shift + p : shift + end]
+            plain_at, plain_counts = at[size:], counts[size:]
+            i = U0  # numba looks at every index that may be negative
+            last = uint64(end - p - 1)
+            next_stamp = int64(here[i]["at"])
+            while i < last:
+                reading = here[i]
+                stamp = next_stamp
+                mantissa = int64(reading["mantissa"])
+                next_stamp = int64(here[i + U1]["at"])
+                if (
+                    mantissa < lowest
+                    or mantissa > highest
+                    or reading["exponent"] != exponent
+                    or reading["quality"] != 0
+                    or reading["flags"] != 0
+                    or next_stamp == stamp
+                ):
+                    break
+                plain_at[i] = stamp
+                plain_counts[i] = mantissa * a
+                i += U1
+            stop = size + int64(i)
+            qualities[size:stop] = 0
+            flags[size:stop] = 0
+            p += int64(i)
+            size = stop
+        reading = readings[order[p]]
         stamp = int64(reading["at"])
+        if reading["exponent"] != exponent:
+            exponent = int64(reading["exponent"])
+            a, b = count_factor(exponent, numerator, denominator)
+            lowest, highest = int64(0), int64(-1)
+            if b == 1:
+                highest = min(limit, ceiling - 1) // a
+                lowest = -(min(limit, -floor) // a)
         q = p + 1
-        while q < end - begin and readings[order[begin + q]]["at"] == stamp:
+        while q < end and readings[order[q]]["at"] == stamp:
             q += 1
-        if q == p + 1:  # alone, as nearly all are
-            fate = int64(fates[p])
-            value = all_counts[p]
+        if q == p + 1:
+            value, fate = one_count(reading, a, b, numerator, denominator, limit, floor, ceiling)
             quality = int64(reading["quality"])
             flag = int64(reading["flags"]) & RECEIPT_TIME
         else:
-            fate, value, quality, flag = judge_stamp(readings, order, begin, all_counts, fates, p, q)
+            if q - p > group_counts.size:
+                group_counts = np.empty(2 * (q - p), np.int64)
+                group_fates = np.empty(2 * (q - p), np.int8)
+            count_readings(
+                readings,
+                order,
+                p,
+                q,
+                numerator,
+                denominator,
+                limit,
+                floor,
+                ceiling,
+                group_counts,
+                group_fates,
+            )
+            fate, value, quality, flag = judge_stamp(readings, order, p, group_counts, group_fates, 0, q - p)
         if fate == STANDS:
+            if quality != 0 or flag != 0:
+                marks[marked] = size
+                marked += 1
             at[size] = stamp
             counts[size] = value
             qualities[size] = quality
@@ -203,5 +287,7 @@ def stand(
             event_at[events] = stamp
             event_flags[events] = CONFLICT if fate == IN_CONFLICT else IMPLAUSIBLE
             events += 1
+            marks[marked] = size
+            marked += 1
         p = q
-    return size, events
+    return size, events, marked

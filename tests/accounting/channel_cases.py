@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 from hypothesis import strategies as st
@@ -190,9 +192,84 @@ def registers(draw: st.DrawFn) -> tuple[Point, list[Sent], int]:
     return point(versions), sents, draw(st.sampled_from([DAY_US, HOUR_US, 4 * HOUR_US, 0]))
 
 
-def _with_modulus(version: ChannelVersion, modulus: Fraction) -> ChannelVersion:
-    from dataclasses import replace
+FAULTS = [
+    "zeros",
+    "spikes",
+    "gap",
+    "reset",
+    "fall",
+    "leap",
+    "less",
+    "again",
+    "corrected",
+    "conflict",
+    "estimate",
+    "late",
+]
 
+
+@st.composite
+def steady_registers(draw: st.DrawFn) -> tuple[Point, list[Sent], int]:
+    """A register that runs as they do for a day or two, read about the quarter-hours, with a few faults."""
+    random = Random(draw(st.integers(0, 2**32)))
+    step, shift, jitter = draw(
+        st.sampled_from(
+            [
+                (INTERVAL_US, 0, 20_000_000),
+                (INTERVAL_US, 0, 0),
+                (INTERVAL_US, INTERVAL_US // 2, 0),  # boundaries half-way: counts between two whole ones
+                (INTERVAL_US // 3, 17, 9 * MINUTE_US),
+                (2 * INTERVAL_US, MINUTE_US, 14 * MINUTE_US),
+            ]
+        )
+    )
+    resolution = draw(st.sampled_from(RESOLUTIONS))
+    modulus = draw(st.sampled_from([None, 3000, 100_000_000]))
+    version = register(
+        resolution=resolution,
+        multiplier=draw(st.sampled_from(MULTIPLIERS)),
+        modulus=None if modulus is None else modulus * resolution,
+        max_rate=max(MULTIPLIERS) * resolution * 400,
+        max_gap_us=draw(st.sampled_from([None, HOUR_US, 2 * HOUR_US])),
+    )
+    start = START_US - START_US % INTERVAL_US + shift
+    times = sorted(
+        {start + step * i + random.randint(-jitter, jitter) for i in range(draw(st.integers(2, 150)))}
+    )
+    faults = draw(st.dictionaries(st.integers(0, len(times) - 1), st.sampled_from(FAULTS), max_size=6))
+    value = random.randrange(modulus or 1_000_000)
+    sents: list[Sent] = []
+    silent = 0
+    strange: list[int] = []
+    for place, at in enumerate(times):
+        value += random.choice([0, 1, 3, random.randrange(100)])
+        fault = faults.get(place)
+        if fault in ("zeros", "spikes"):
+            strange = [0 if fault == "zeros" else value + 10**6] * random.randint(1, 4)
+        elif fault == "gap":
+            silent = random.randint(1, 30)
+        elif fault == "reset":
+            value = random.randrange(3)
+        elif fault == "fall":
+            value = value * 3 // 4
+        elif fault == "leap":
+            value += 10_000
+        silent -= 1
+        if silent >= 0:
+            continue
+        seen = strange.pop() if strange else value - (2 if fault == "less" else 0)
+        sent = Sent(at, max(0, seen) % (modulus or 2**60) * resolution, quality=int(fault == "estimate"))
+        if fault == "late":
+            sent = replace(sent, flags=Flag.RECEIPT_TIME)
+        sents.append(sent)
+        if fault in ("again", "corrected", "conflict"):
+            value += fault != "again"
+            other = value % (modulus or 2**60) * resolution
+            sents.append(replace(sent, value=other, revision=int(fault == "corrected"), gateway=2))
+    return point([version]), sents, draw(st.sampled_from([DAY_US, HOUR_US]))
+
+
+def _with_modulus(version: ChannelVersion, modulus: Fraction) -> ChannelVersion:
     fits = {
         name: None if value is None else value % modulus // version.resolution * version.resolution
         for name, value in (("opening", version.opening), ("closing", version.closing))

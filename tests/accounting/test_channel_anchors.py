@@ -21,12 +21,13 @@ from tests.accounting.channel_cases import (
     register,
     registers,
     repeats,
+    steady_registers,
     stored,
     window,
 )
 from tests.naive import Sent
 
-ANY_KIND = st.one_of(registers(), registers(), rates(), deltas())
+ANY_KIND = st.one_of(registers(), steady_registers(), rates(), deltas())
 Case = tuple[Point, list[Sent], int]
 
 

@@ -21,11 +21,12 @@ from accounting.channel import (
     Rules,
     channel_intervals,
     gateway_tallies,
-    packed_intervals,
     standing_readings,
 )
 from accounting.channel_plan import compile_point
 from accounting.kernels import warm
+from accounting.kernels.emission import emission, trailing_sums
+from accounting.packed import Packing
 from domain.interval import DAY_US, HOUR_US, INTERVAL_US, Calendar
 from domain.reading import Flag, Quality
 from domain.registry import Derivation, Point
@@ -164,7 +165,8 @@ def test_many_at_once_are_each_alone(cases: list[tuple[Point, list[Sent], int]],
     points = [each for each, _, _ in cases]
     offsets = np.cumsum([0, *map(len, arrays)])
     readings = np.concatenate([*arrays, np.zeros(0, READING_DTYPE)])
-    packed = packed_intervals(points, readings, offsets, first, end, Rules(), CALENDAR, threads=threads)
+    packing = Packing(points, first, end, Rules(), CALENDAR)
+    packed = packing.intervals(readings, offsets, threads=threads)
     for i, (each, array) in enumerate(zip(points, arrays, strict=True)):
         alone = channel_intervals(each, array, first, end, Rules(), CALENDAR)
         here = slice(*packed.interval_offsets[i : i + 2])
@@ -174,6 +176,22 @@ def test_many_at_once_are_each_alone(cases: list[tuple[Point, list[Sent], int]],
         assert (packed.anchor_days[days] == alone.anchor_days).all()
         assert (packed.anchors[days] == alone.anchors).all()
         assert packed.tail_anchors[i] == alone.tail_anchor
+    factors, widths = [Fraction(7, 3 << 20), Fraction(10**40, 3), Fraction(-1, 2 << 20)] * 2, (3, 1, 200)
+    # Written over an earlier result, block by block; the second factor takes more than 64 bits.
+    into = packing.empty_emissions(len(widths))
+    into.mg[:] = into.sums[:] = into.counts[:] = -1
+    emitted = packing.emissions(readings, offsets, factors[: len(cases)], widths, threads=threads, into=into)
+    for i in range(len(cases)):
+        here = slice(*packed.interval_offsets[i : i + 2])
+        assert (emitted.intervals.amounts[here] == packed.amounts[here]).all()
+        mg, within = emission(packed.amounts[here], factors[i])
+        assert (emitted.mg[here] == mg).all()
+        states = np.where(within, packed.states[here], packed.states[here] & ~3 | int(Flag.IMPLAUSIBLE) << 2)
+        assert (emitted.intervals.states[here] == states).all()
+        for place, width in enumerate(widths):
+            sums, counts = trailing_sums(mg, emitted.intervals.states[here], width)
+            assert (emitted.sums[place, here] == sums).all()
+            assert (emitted.counts[place, here] == counts).all()
 
 
 def test_readings_may_be_read_only_bytes_or_every_other_record() -> None:
@@ -365,10 +383,15 @@ def test_refusals() -> None:
     derived = replace(plain, derivation=Derivation("product", ()))
     with pytest.raises(ValueError, match="not measured"):
         channel_intervals(derived, none, 0, INTERVAL_US, Rules(), CALENDAR)
+    packing = Packing([plain], 0, INTERVAL_US, Rules(), CALENDAR)
     with pytest.raises(ValueError, match="offsets"):
-        packed_intervals([plain], none, np.array([0]), 0, INTERVAL_US, Rules(), CALENDAR)
+        packing.intervals(none, np.array([0]))
     with pytest.raises(ValueError, match="anchors"):
-        packed_intervals([plain], none, np.array([0, 0]), 0, INTERVAL_US, Rules(), CALENDAR, [1, 2])
+        packing.intervals(none, np.array([0, 0]), [1, 2])
+    with pytest.raises(ValueError, match="factors"):
+        packing.emissions(none, np.array([0, 0]), [], ())
+    with pytest.raises(ValueError, match="write 1 into"):
+        packing.intervals(none, np.array([0, 0]), into=Packing([], 0, 0, Rules(), CALENDAR).empty_intervals())
     for broken, message in (
         (replace(plain, exponent=0), "whole number"),
         (point([register(max_rate=None)]), "max_rate"),
@@ -384,7 +407,7 @@ def test_nothing_to_do() -> None:
     nothing = channel_intervals(point([register()]), stored([]), START_US, START_US, Rules(), CALENDAR)
     assert len(nothing.amounts) == 0
     assert nothing.tail_anchor == NO_ANCHOR
-    empty = packed_intervals([], stored([]), np.array([0]), START_US, START_US, Rules(), CALENDAR)
+    empty = Packing([], START_US, START_US, Rules(), CALENDAR).intervals(stored([]), np.array([0]))
     assert len(empty.amounts) == 0
 
 

@@ -98,11 +98,12 @@ def test_counts_of_a_resolution(mantissa: int, exponent: int, resolution: Fracti
 
 
 @given(
-    st.lists(AMOUNT, max_size=20),
+    st.one_of(st.lists(AMOUNT, max_size=20), st.lists(st.integers(-(10**7), 10**7), max_size=20)),
     st.one_of(
         st.builds(Fraction, st.integers(-(2**63), 2**63), POSITIVE),
         st.builds(Fraction, st.integers(-(2**90), 2**90), st.integers(1, 2**90)),
         st.just(Fraction("570.3") * 1000),
+        st.builds(Fraction, st.integers(-(10**6), 10**6), st.sampled_from([1, 2, 3, 10, 2**31])),
     ),
 )
 def test_milligrams_are_those_of_the_twin(amounts: list[int], factor: Fraction) -> None:
@@ -122,12 +123,13 @@ def test_emission_keeps_the_shape() -> None:
 
 @given(st.lists(st.tuples(st.integers(-(2**40), 2**40), st.booleans()), max_size=40), st.integers(1, 50))
 def test_trailing_sums_are_those_of_the_twin(entries: list[tuple[int, bool]], width: int) -> None:
-    values, known = [value for value, _ in entries], [is_known for _, is_known in entries]
-    sums, numbers = trailing_sums(np.array(values, np.int64), np.array(known, np.bool_), width)
+    values, known = [value if is_known else 0 for value, is_known in entries], [each for _, each in entries]
+    states = [3 - place % 3 | 4 if is_known else 8 for place, is_known in enumerate(known)]
+    sums, numbers = trailing_sums(np.array(values, np.int64), np.array(states, np.int16), width)
     expected = [naive.trailing_sum(values, known, place, width) for place in range(len(values))]
     assert [*zip(sums.tolist(), numbers.tolist(), strict=True)] == expected
 
 
 def test_trailing_sums_refuse_what_could_leave_int64() -> None:
     with pytest.raises(OverflowError, match="leave int64"):
-        trailing_sums(np.full(4, 2**62), np.ones(4, np.bool_), 2)
+        trailing_sums(np.full(4, 2**62), np.ones(4, np.int16), 2)

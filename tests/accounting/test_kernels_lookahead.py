@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounting.channel import READING_DTYPE, Rules, channel_intervals
 from accounting.channel_plan import compile_point
-from accounting.kernels.credibility import continues, judge
+from accounting.kernels.credibility import continues, find_breaks, judge
 from accounting.kernels.lookahead import build_index, first_continuing
 from domain.interval import DAY_US
 from tests.accounting.channel_cases import CALENDAR, START_US, point, register
@@ -70,7 +70,9 @@ def test_a_register_that_always_breaks_is_judged_as_the_twin_judges(how: str) ->
     twin = Register(point_, list(point_.versions), sents, DAY_US)
     verdicts, settled = np.empty(size, np.int8), np.empty(size, np.bool_)
     at = START_US + np.arange(size) * SECOND_US
-    judge(at, counts, size, compile_point(point_, DAY_US), 0, 1, verdicts, settled)
+    plan, marks, breaks = compile_point(point_, DAY_US), np.empty(size, np.int64), np.empty(size, np.int64)
+    _, broken = find_breaks(at, counts, size, plan, 0, 1, marks, 0, breaks)
+    judge(at, counts, size, plan, 0, 1, breaks[:broken], verdicts, settled)
     assert np.flatnonzero(verdicts != 4).tolist() == twin.good
     assert settled[0]
     assert not settled[1:].any()

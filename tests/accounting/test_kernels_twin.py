@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 from accounting.channel import Rules, channel_intervals, gateway_tallies
 from domain.registry import Point
 from tests import naive
-from tests.accounting.channel_cases import CALENDAR, as_intervals, deltas, rates, registers, stored, window
+from tests.accounting.channel_cases import (
+    CALENDAR,
+    as_intervals,
+    deltas,
+    rates,
+    registers,
+    steady_registers,
+    stored,
+    window,
+)
 from tests.naive import Sent
 
-ANY_KIND = st.one_of(registers(), rates(), deltas())
+ANY_KIND = st.one_of(registers(), steady_registers(), rates(), deltas())
 Case = tuple[Point, list[Sent], int]
 
 
@@ -31,7 +40,7 @@ def expected(case: Case) -> list[naive.Interval]:
     return naive.intervals(point, sents, *window(sents), look_ahead_us, CALENDAR)
 
 
-@pytest.mark.parametrize("kind", [registers, rates, deltas])
+@pytest.mark.parametrize("kind", [registers, steady_registers, rates, deltas])
 def test_intervals_are_those_of_the_twin(kind: object) -> None:
     @given(kind())  # type: ignore[operator]
     def check(case: Case) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from accounting.coverage import Expectation, product_ranges
 from accounting.report.build import build
-from accounting.report.document import Report
+from accounting.report.document import FindingLine, Report
+from accounting.report.figures import tonnes
 from accounting.report.reporter import year_days
 from accounting.report.year import BOUNDARIES, Books, LedgerFactor, ProductOutput
+from accounting.validation.rules import load as load_rules
 from api.context import Session
 from api.measured import Output, product_sums
 from api.periods import Range
 from api.routes.emissions import enterprise_subject, expected_of
 from api.sums import coverage_text
+from domain.finding import RULES_ACTOR
 from domain.interval import to_us
 from domain.reading import Quality
 from domain.registry import Enterprise, dated_value
-from storage import emissions, reports
+from domain.validation import FindingState
+from storage import emissions, findings, reports
 from storage.emissions import By
 
 
@@ -43,6 +49,7 @@ def report_of(session: Session, enterprise: Enterprise, year: int, as_of_us: int
         {each.id: LedgerFactor(each.factor_set, each.description) for each in factors.values()},
         expected,
         _products(session, enterprise, whole, until_us, None if as_of_us is None else run_id),
+        _findings(session, enterprise, whole, as_of_us),
         as_of_us=until_us,
         run=None if run is None else run.id,
         run_committed_us=None if run is None else to_us(run.committed_at),
@@ -75,6 +82,53 @@ def _products(
                 version.unit,
                 Quality(output.quality).name.lower(),
                 coverage_text(output.known, int(expectation.counts(starts, ends, until_us)[0])),
+            )
+        )
+    return result
+
+
+_rules = cache(load_rules)
+
+
+def _findings(
+    session: Session, enterprise: Enterprise, whole: Range, as_of_us: int | None
+) -> list[FindingLine]:
+    """The findings that touch the year, with the state they were in at a moment; what was found later is left out."""
+    result = []
+    for each in findings.of_enterprise(session.conn, enterprise.uscc, *whole):
+        state, said_by, explanation = each.state, each.explained_by, each.explanation
+        if as_of_us is not None:
+            states = [
+                change
+                for change in findings.states(session.conn, each.id)
+                if to_us(change.changed_at) <= as_of_us
+            ]
+            if not states:
+                continue
+            said = [
+                change
+                for change in states
+                if change.state is FindingState.EXPLAINED and change.changed_by != RULES_ACTOR
+            ]
+            state = states[-1].state
+            said_by, explanation = (said[-1].changed_by, said[-1].why) if said else (None, None)
+        rule = _rules()[each.rule]
+        result.append(
+            FindingLine(
+                each.id,
+                str(each.rule),
+                rule.name_zh,
+                rule.name_en,
+                str(each.severity),
+                each.subject,
+                list(each.channels),
+                session.text(each.from_us),
+                session.text(each.to_us),
+                each.days,
+                tonnes(each.mg),
+                str(state),
+                said_by,
+                explanation,
             )
         )
     return result

@@ -11,6 +11,7 @@ class EntrySums(NamedTuple):
     month        number of its first local day
     consumption  Σ of the source's amounts before the factor, in 10^exponent of `unit`
     mg           Σ of the entries [mg CO2e]; the magnitudes are Σ|entry| [mg], which doesn't cancel
+    repeats      they are of a second gas, whose intervals are counted with the first
     known … substituted, flags   how many entries there are, by quality; the flags of all of them
     """
 
@@ -22,6 +23,7 @@ class EntrySums(NamedTuple):
     unit: str
     exponent: int
     factor_id: int
+    repeats: bool
     first_day: int
     last_day: int
     consumption: int

@@ -13,26 +13,31 @@ from psycopg.types.json import Jsonb
 
 from domain.entry_sums import EntrySums
 from domain.interval import from_us
+from domain.ledger import SERIES_PER_GAS
 from domain.reading import Flag, Quality
 from storage.database import Connection
 
 # The entries of an enterprise's days that stand as of a run, one row an interval.
 _STANDING = """
     SELECT t.source_id, t.day, t.gas, t.scope, t.boundaries, t.unit, t.exponent, t.factor_id,
-           u.consumption, u.mg, u.state, u.run_id
+           t.series >= %(repeats)s AS repeats, u.consumption, u.mg, u.state, u.run_id
     FROM ledger_days t,
          unnest(t.consumption, t.mg, t.states, t.run_ids) AS u (consumption, mg, state, run_id)
     WHERE t.enterprise_id = %(enterprise)s AND t.day >= %(first)s AND t.day < %(end)s
       AND u.state & 3 > 0 AND u.run_id <= %(run)s
     UNION ALL
     SELECT t.source_id, t.day, t.gas, t.scope, t.boundaries, t.unit, t.exponent, t.factor_id,
-           u.consumption, u.mg, u.state, u.run_id
+           t.series >= %(repeats)s AS repeats, u.consumption, u.mg, u.state, u.run_id
     FROM ledger_history t,
          unnest(t.consumption, t.mg, t.states, t.run_ids) AS u (consumption, mg, state, run_id)
     WHERE t.enterprise_id = %(enterprise)s AND t.day >= %(first)s AND t.day < %(end)s
       AND t.superseded_by > %(run)s AND u.state & 3 > 0 AND u.run_id <= %(run)s
 """
-_STATES = {"estimated": int(Quality.ESTIMATED), "substituted": int(Flag.SUBSTITUTED) << 2}
+_FIXED = {
+    "estimated": int(Quality.ESTIMATED),
+    "substituted": int(Flag.SUBSTITUTED) << 2,
+    "repeats": SERIES_PER_GAS,
+}
 
 
 class Run(NamedTuple):
@@ -57,7 +62,7 @@ def entry_sums(
     rows = conn.execute(
         f"""WITH standing AS ({_STANDING})
             SELECT source_id, day - extract(day FROM date '1970-01-01' + day)::integer + 1 AS month,
-                   gas, scope, boundaries, unit, exponent, factor_id, min(day), max(day),
+                   gas, scope, boundaries, unit, exponent, factor_id, repeats, min(day), max(day),
                    sum(consumption), sum(mg), sum(abs(mg)),
                    coalesce(sum(abs(mg)) FILTER (WHERE state & 3 = %(estimated)s), 0),
                    coalesce(sum(abs(mg)) FILTER (WHERE state & %(substituted)s > 0), 0),
@@ -67,12 +72,12 @@ def entry_sums(
                    count(*) FILTER (WHERE state & 3 = 1), count(*) FILTER (WHERE state & %(substituted)s > 0),
                    bit_or(state::integer >> 2)
             FROM standing
-            GROUP BY source_id, month, gas, scope, boundaries, unit, exponent, factor_id
+            GROUP BY source_id, month, gas, scope, boundaries, unit, exponent, factor_id, repeats
             ORDER BY source_id, month, gas, boundaries, unit, exponent, factor_id""",
-        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_STATES},
+        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_FIXED},
     )
     return [
-        EntrySums._make([*row[:4], tuple(row[4]), *row[5:10], *(int(each) for each in row[10:16]), *row[16:]])
+        EntrySums._make([*row[:4], tuple(row[4]), *row[5:11], *(int(each) for each in row[11:17]), *row[17:]])
         for row in rows
     ]
 
@@ -83,7 +88,7 @@ def rules_versions(conn: Connection, enterprise_id: int, first_day: int, end_day
         f"""WITH standing AS ({_STANDING})
             SELECT DISTINCT r.rules_version FROM (SELECT DISTINCT run_id FROM standing) s
             JOIN runs r ON r.id = s.run_id ORDER BY 1""",
-        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run},
+        {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_FIXED},
     )
     return [row[0] for row in rows]
 

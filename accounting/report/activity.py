@@ -77,7 +77,8 @@ def _one_series(entries: Sequence[EntrySums]) -> list[EntrySums]:
     """Of a source's month the series that knows most: all of its gases and boundaries come from the same amounts."""
     series: dict[tuple[str, tuple[str, ...]], list[EntrySums]] = defaultdict(list)
     for each in entries:
-        series[each.gas, each.boundaries].append(each)
+        if not each.repeats:
+            series[each.gas, each.boundaries].append(each)
     return max(series.values(), key=lambda own: sum(each.known for each in own), default=[])
 
 

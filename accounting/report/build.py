@@ -50,6 +50,7 @@ def build(
             product_lines(its),
             quality_lines(its),
             weak_figures(factors),
+            list(books.findings),
             provenance,
         )
     )

@@ -293,6 +293,29 @@ class WeakFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingLine:
+    """A finding of the checks between channels that touches the period; it changes no figure by itself.
+
+    doubt_tco2e  tonnes in doubt; state: open, explained, settled
+    """
+
+    id: int
+    rule: str
+    name_zh: str
+    name_en: str
+    severity: str
+    subject: str
+    channels: list[str]
+    begins_at: str
+    ends_at: str
+    days: int
+    doubt_tco2e: str
+    state: str
+    said_by: str | None
+    explanation: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What the report was made from: with it, it can be made again.
 
@@ -328,6 +351,7 @@ class Report:
     products: list[ProductLine]
     quality: list[QualityLine]
     weak_figures: list[WeakFigure]
+    findings: list[FindingLine]
     provenance: Provenance
     sha256: str = field(default="")
 

@@ -77,7 +77,7 @@ def total(year: Year, boundary: str) -> Total:
         _parts(found, lambda each: str(each.scope), _SCOPES),
         _parts(found, lambda each: each.gas, _GASES),
         _parts(found, lambda each: year.subjects[year.code[each.source_id]].version.method, by_method),
-        coverage(sum(each.known - each.substituted for each in found), expected),
+        coverage(sum(each.known - each.substituted for each in found if not each.repeats), expected),
         share(sum(each.estimated_magnitude for each in found), magnitude),
         share(sum(each.substituted_magnitude for each in found), magnitude),
         share(sum(each.estimated_or_substituted_magnitude for each in found), magnitude),
@@ -123,7 +123,8 @@ def quality_lines(year: Year) -> list[QualityLine]:
             if not own and not expected:
                 continue
             magnitude = sum(each.magnitude for each in own)
-            known, replaced = sum(each.known for each in own), sum(each.substituted for each in own)
+            counted = [each for each in own if not each.repeats]
+            known, replaced = sum(each.known for each in counted), sum(each.substituted for each in counted)
             flags = 0
             for each in own:
                 flags |= each.flags
@@ -134,9 +135,9 @@ def quality_lines(year: Year) -> list[QualityLine]:
                     expected,
                     known,
                     coverage(known - replaced, expected),
-                    sum(each.measured for each in own),
-                    sum(each.interpolated for each in own),
-                    sum(each.estimated for each in own),
+                    sum(each.measured for each in counted),
+                    sum(each.interpolated for each in counted),
+                    sum(each.estimated for each in counted),
                     replaced,
                     share(sum(each.estimated_magnitude for each in own), magnitude),
                     share(sum(each.substituted_magnitude for each in own), magnitude),

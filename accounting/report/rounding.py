@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from accounting.methods.method import Edition, Role
+from accounting.methods.method import Edition
 from accounting.report.document import Reported
+from accounting.rounding import decimal_text
+
+_MG_PER_TONNE = 1_000_000_000
 
 
 def reported(mg: int, editions: Sequence[Edition]) -> Reported | None:
-    """A total [mg] as its editions print it; None where these print it differently."""
-    decimals = {0 if each.role is Role.MARKET else 2 for each in editions}
-    if len(decimals) != 1:
+    """A total [mg] as its editions print it; None where these print it differently.
+
+    editions  in the order of the months that they are in force
+    """
+    last = editions[-1]
+    if any((each.decimals, each.rounding) != (last.decimals, last.rounding) for each in editions):
         return None
-    places = decimals.pop()
-    step = 10 ** (9 - places)
-    count, rest = divmod(abs(mg), step)
-    count += 2 * rest >= step
-    text = str(count).rjust(places + 1, "0")
-    text = f"{text[:-places]}.{text[-places:]}" if places else text
-    return Reported(f"-{text}" if mg < 0 and count else text, places, "half_up", editions[-1].code)
+    shown = decimal_text(Fraction(mg, _MG_PER_TONNE), last.decimals, last.rounding)
+    return Reported(shown, last.decimals, str(last.rounding), last.code)

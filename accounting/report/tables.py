@@ -35,6 +35,7 @@ def paper(report: Report, language: str) -> Paper:
             its.products(),
             its.quality(),
             its.weak(),
+            its.findings(),
             its.provenance(),
         ],
         its.t("hash", hash=report.sha256),
@@ -444,6 +445,32 @@ class _Tables:
             for each in self.report.weak_figures
         ]
         return Table(self.t("table7"), columns, rows, [self.t("marks_note")])
+
+    def findings(self) -> Table:
+        columns = [
+            self.column("finding", 28),
+            self.column("severity", 8),
+            self.column("subject", 18),
+            self.column("finding_period", 32),
+            self.column("finding_days", 7, Form.NUMBER),
+            self.column("doubt", 16, Form.NUMBER),
+            self.column("state", 10),
+            self.column("explanation", 34),
+        ]
+        rows: list[list[Cell]] = [
+            [
+                self.choose(each.name_zh, each.name_en),
+                self.t(each.severity),
+                each.subject,
+                f"{each.begins_at[:16]} – {each.ends_at[:16]}",
+                str(each.days),
+                each.doubt_tco2e,
+                self.t(each.state),
+                None if each.explanation is None else f"{each.explanation} ({each.said_by})",
+            ]
+            for each in self.report.findings
+        ]
+        return Table(self.t("table8"), columns, rows, [self.t("findings_note")])
 
     def provenance(self) -> Table:
         its = self.report.provenance

@@ -147,6 +147,26 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "H: read in the guideline or standard itself; M: one secondary source, or long use; L: to be checked;"
         " provisional: restated once the year's figure appears.",
     ),
+    # findings
+    "table8": ("表8 数据校核发现", "Table 8 Findings of the checks between channels"),
+    "finding": ("校核规则", "check"),
+    "severity": ("严重程度", "severity"),
+    "high": ("高", "high"),
+    "medium": ("中", "medium"),
+    "low": ("低", "low"),
+    "subject": ("对象", "subject"),
+    "finding_period": ("时段", "period"),
+    "finding_days": ("天数", "days"),
+    "doubt": ("存疑 tCO2e", "tCO2e in doubt"),
+    "state": ("状态", "state"),
+    "open": ("待处理", "open"),
+    "explained": ("已说明", "explained"),
+    "settled": ("已了结", "settled"),
+    "explanation": ("说明", "explanation"),
+    "findings_note": (
+        "校核发现本身不改变任何数值。",
+        "Findings change no figure by themselves.",
+    ),
     # provenance
     "provenance": ("数据溯源", "Provenance"),
     "run": ("核算批次", "run of accounting"),

@@ -68,7 +68,7 @@ def problem_response(
         "status": status,
         "detail": "; ".join(str(fault) for fault in faults),
         "instance": path,
-        "errors": [{"place": fault.place, "message": fault.message} for fault in faults],
+        "errors": [fault.as_dict() for fault in faults],
     }
     return JSONResponse(body, status, headers=dict(headers) if headers else None, media_type=MEDIA_TYPE)
 

@@ -66,9 +66,8 @@ ChannelName = Annotated[
     Query(description="METER/CHANNEL.", examples=["E-01/import_kwh"]),
 ]
 Gateway = Annotated[str, BeforeValidator(_gateway)]
-District = Annotated[
-    str, BeforeValidator(_district), Path(description="行政区划代码; it contains those under its prefix.")
-]
+DistrictCode = Annotated[str, BeforeValidator(_district)]
+District = Annotated[DistrictCode, Path(description="行政区划代码; it contains those under its prefix.")]
 Uscc = Annotated[str, Path(description="Unified social credit code (统一社会信用代码).", max_length=64)]
 
 FROM = Query(alias="from", description="Start of the range, on a quarter-hour; RFC 3339 with an offset.")

@@ -36,6 +36,11 @@ class ErrorItem(Shape):
         description="Parameter or field that is at fault; empty where it is the request as such."
     )
     message: str
+    sheet: str | None = Field(default=None, description="Of a file: the sheet, null in CSV.")
+    row: int | None = Field(default=None, description="Of a file: the row, the first is 1.")
+    column: str | None = Field(default=None, description="Of a file: the column in letters.")
+    field: str | None = Field(default=None, description="Of a file: what the column holds, by its code.")
+    value: str | None = Field(default=None, description="Of a file: what the cell says, shortened.")
 
 
 class Problem(Shape):

@@ -80,6 +80,10 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
 
+    def as_dict(self) -> dict[str, str | int | None]:
+        """For machines."""
+        return {"place": self.place, "message": self.message}
+
 
 class FaultyDocument(Refused):
     """A document with faults, all of them."""

@@ -66,8 +66,10 @@ class CellFault(Fault):
     field: str | None = None  # the column's code
     value: str | None = None
 
-    def details(self) -> dict[str, str | int | None]:
+    def as_dict(self) -> dict[str, str | int | None]:
         return {
+            "place": self.place,
+            "message": self.message,
             "sheet": self.sheet,
             "row": self.row,
             "column": self.column,

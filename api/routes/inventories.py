@@ -6,17 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from accounting.inventory.answer import inventory_answer
 from accounting.inventory.document import SIZE_MAX_BYTES
 from api.answer import json_answer
 from api.auth import needs
+from api.body import body_of
 from api.context import Context, TheContext
-from api.errors import Problem
 from api.inventory_schemas import DOCUMENT, InventoryAnswer
 from api.schemas import problems
-from domain.errors import Fault
 from storage.keys import Key, Scope
 
 router = APIRouter(tags=["inventories"])
@@ -38,20 +36,8 @@ async def post_inventory(request: Request, key: AnyKey, context: TheContext) -> 
     """The emissions of one enterprise and period by the guideline of its industry, exact, from activity totals. Every
     fault of the document is listed, and nothing is answered unless all of it is right. Nothing is kept.
     """
-    document = await _body(request)
+    document = await body_of(request, SIZE_MAX_BYTES)
     return await run_in_threadpool(_computed, document, key, context)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > SIZE_MAX_BYTES:
-                raise Problem(413, [Fault("body", f"is larger than {SIZE_MAX_BYTES} bytes")])
-    except ClientDisconnect:
-        raise Problem(400, [Fault("body", "the request ended within its body")]) from None
-    return bytes(body)
 
 
 def _computed(document: bytes, key: Key | None, context: Context) -> Response:

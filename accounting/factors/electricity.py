@@ -115,7 +115,9 @@ def _of_year(series: list[GridFactor], name: str, day: date, passed_over: list[s
     if not begun:
         first = min((each.year for each in series), default=None)
         what = f"the first is of {first}" if first else "there is none"
-        raise FactorNotFound(f"no electricity factor that early: {name}, {what}; give emission_factor")
+        raise FactorNotFound(
+            f"no electricity factor that early: {name}, {what}; give emission_factor, or another area"
+        )
     chosen = max(begun, key=lambda each: each.validity.first or date.min)
     exact = chosen.validity.holds(day)
     value = from_figure(

@@ -97,7 +97,6 @@ class _Computer:
         document = self.document
         edition = self.edition()
         location = self.location()
-        self.whereabouts()
         computed: list[Computed] = []
         for activity in document.activities:
             each = self.activity(activity, edition, location)
@@ -132,21 +131,20 @@ class _Computer:
 
     def location(self) -> Location:
         """Where electricity is from: the grid named, the province of the district, else the nation's average."""
-        document = self.document
-        day = None if document.end_day is None else document.end_day - timedelta(days=1)
-        return Location(
-            document.grid or ("province" if document.district else "national"), document.district, day
-        )
-
-    def whereabouts(self) -> None:
         grid, district = self.document.grid, self.document.district
+        faults: list[Fault] = []
         fault = None if grid is None else electricity.basis_fault(self.tables, grid)
         if fault:
-            self.faults.append(Fault("grid", fault))
+            faults.append(Fault("grid", fault))
         elif grid in ("province", "region") and district is None:
-            self.faults.append(Fault("district", f"is required where grid is {grid!r}"))
+            faults.append(Fault("district", f"is required where grid is {grid!r}"))
         if district is not None and self.tables.areas.get(f"{district[:2]}0000") != "province":
-            self.faults.append(Fault("district", f"{district!r} lies in no province"))
+            faults.append(Fault("district", f"{district!r} lies in no province"))
+        self.faults += faults
+        if faults or self.document.end_day is None:
+            return Location("national", None, None)
+        basis = grid or ("province" if district else "national")
+        return Location(basis, district, self.document.end_day - timedelta(days=1))
 
     def about(self, edition: Edition, first: date, end: date, computed: list[Computed]) -> list[Fault]:
         """What there is to know of the document as a whole."""

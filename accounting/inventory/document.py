@@ -20,8 +20,8 @@ from domain.errors import Fault, FaultyDocument
 from domain.interval import Calendar
 from domain.registry import Parameter
 
-SIZE_MAX_BYTES = 8 * 1024 * 1024
-ACTIVITIES_MAX = 20_000
+SIZE_MAX_BYTES = 4 * 1024 * 1024
+ACTIVITIES_MAX = 5_000  # a second of computing
 DIGITS_MAX = 60
 PLAIN_DIGITS_MAX = 15  # of a JSON number: RFC 7493 promises senders no more
 
@@ -272,15 +272,13 @@ class _Reader:
         if digits > DIGITS_MAX:
             self.fault(place, f"{shown[:20]}… has {digits} digits, at most {DIGITS_MAX} are read")
             return None
-        if (
-            isinstance(given, Scalar)
-            and given.form == "plain"
-            and len(shown.lstrip("-0.").replace(".", "")) > PLAIN_DIGITS_MAX
-        ):
+        significant = len(shown.lstrip("-0.").replace(".", ""))
+        is_number = isinstance(given, Scalar) and given.form == "plain"
+        if is_number and "." in shown and significant > PLAIN_DIGITS_MAX:
             self.fault(
                 place,
-                f"{shown} is a JSON number of more than {PLAIN_DIGITS_MAX} digits, which senders don't keep exact: "
-                "send it as a text in quotes",
+                f"{shown} is a JSON number of more than {PLAIN_DIGITS_MAX} significant digits, which senders don't "
+                "keep exact: send it as a text in quotes",
             )
             return None
         return Fraction(shown)

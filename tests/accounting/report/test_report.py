@@ -1,0 +1,249 @@
+"""A report's figures against sums by hand, its tables in both languages, and its files opened again."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import openpyxl
+import pypdf
+import pytest
+
+from accounting.factors.load import load as load_library
+from accounting.report.build import build
+from accounting.report.document import Report, canonical, digest, from_json, sealed, to_json
+from accounting.report.forms import ReportFormat, every_form, written
+from accounting.report.layout import Form
+from accounting.report.tables import paper
+from accounting.report.texts import Language, keys, text
+from domain.entry_sums import EntrySums
+from tests.accounting.factor_cases import CALENDAR
+from tests.accounting.report.cases import YEAR, books, report, steelworks
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "report" / "steel_2023.json"
+
+# By hand, in tonnes: amounts times factors of the guideline, Hunan's grid of 2023 and the measured NCVs.
+GRID = Fraction("0.4976") * 3000
+SOLD = -Fraction("0.4976") * 300
+GAS = (100 * 380 + 300 * 400) * Fraction("0.01530") * Fraction("0.99") * Fraction(44, 12)
+STEEL = -5000 * Fraction("0.0154")
+
+
+def test_totals_are_sums_by_hand() -> None:
+    account, ets = report().totals
+    assert Fraction(account.tco2e or 0) == GRID + SOLD + GAS + STEEL == Fraction("10041.682")
+    assert Fraction(ets.tco2e or 0) == GAS + STEEL
+    assert Fraction(account.gross_kg or 0) == (GRID + GAS) * 1000
+    assert Fraction(account.deductions_kg or 0) == (SOLD + STEEL) * 1000
+    assert account.reported is not None
+    assert (account.reported.tco2e, account.reported.rounding) == ("10041.68", "half_up")
+    assert {each.key: Fraction(each.tco2e) for each in account.by_scope} == {
+        "1": GAS + STEEL,
+        "2": GRID + SOLD,
+    }
+    assert {each.key: Fraction(each.tco2e) for each in account.by_method} == {
+        "purchased_electricity": GRID, "exported_electricity": SOLD, "fuel_combustion": GAS, "carbon_fixed": STEEL,
+    }  # fmt: skip
+
+
+def test_the_lines_add_up_to_the_totals() -> None:
+    its = report()
+    for total, column in zip(its.totals, ("account_kg", "ets_kg"), strict=True):
+        lines = [getattr(each, column) for each in its.emissions]
+        assert sum(Fraction(each) for each in lines if each is not None) == Fraction(total.kg or 0)
+        for parts in (total.by_scope, total.by_gas, total.by_method):
+            assert sum(Fraction(each.kg) for each in parts) == Fraction(total.kg or 0)
+    assert sum(Fraction(each.tco2e) for each in its.factors) == Fraction(its.totals[0].tco2e or 0)
+
+
+def test_a_year_mean_is_weighted_by_the_fuel_burnt() -> None:
+    (mean,) = report().means
+    assert (mean.source, mean.name, mean.values, mean.unit) == ("boiler", "ncv", 2, "GJ/10k_nm3")
+    assert mean.mean == "395"  # (380 × 100 + 400 × 300) ÷ 400, and not 390
+    assert mean.weights == "amount"
+
+
+def test_shares_of_estimates_are_of_magnitudes() -> None:
+    account, ets = report().totals
+    magnitude = GRID - SOLD + GAS - STEEL
+    assert account.estimated_share is not None
+    exact = Fraction("0.4976") * 200 / magnitude
+    assert 0 <= Fraction(account.estimated_share) - exact < Fraction(1, 10**6)
+    assert account.estimated_or_substituted_share == account.estimated_share
+    assert account.substituted_share == ets.estimated_share == "0"
+    assert 0 <= Fraction(account.confidence_shares["M"]) - -STEEL / magnitude < Fraction(1, 10**6)
+
+
+def test_activity_data_with_months_meters_and_units() -> None:
+    grid = next(each for each in report().activities if each.source == "grid")
+    assert (grid.amount, grid.unit, grid.converted, grid.converted_unit) == ("3000.00", "MWh", "3000", "MWh")
+    assert [each.amount for each in grid.months] == [
+        {0: "1000.00", 6: "2000.00"}.get(month) for month in range(12)
+    ]
+    assert [(each.channel, each.meter, each.resolution) for each in grid.origins] == [
+        ("E-01/import_mwh", "进线一", "0.01")
+    ]
+
+
+def test_energy_is_net_of_what_was_passed_on() -> None:
+    its = report()
+    assert [(each.source, each.direction, each.amount) for each in its.energy] == [
+        ("grid", "purchased", "3000"), ("sold", "exported", "-300"),
+    ]  # fmt: skip
+    (net,) = its.net_energy
+    assert (net.carrier, net.amount, Fraction(net.account_tco2e)) == ("electricity", "2700", GRID + SOLD)
+
+
+def test_weak_figures_and_findings_are_shown() -> None:
+    its = report()
+    assert [(each.source, each.name, each.mark) for each in its.weak_figures] == [
+        ("steel", "emission_factor", "M")
+    ]
+    assert [(each.rule, each.state, each.explanation) for each in its.findings] == [
+        ("frozen_value", "explained", "停电检修")
+    ]
+
+
+def test_what_is_unknown_is_null_and_listed() -> None:
+    owner = steelworks()
+    known, _ = books(owner)
+    nothing = build(owner, YEAR, replace(known, entries=[], products=[]), load_library().methods, CALENDAR)
+    account, _ = nothing.totals
+    assert (account.kg, account.reported, account.gross_kg, account.coverage) == (None, None, None, "0")
+    assert account.estimated_share is None
+    assert [each.source for each in nothing.emissions] == ["boiler", "grid", "sold", "steel"]
+    assert all(each.account_kg is None and each.ets_kg is None for each in nothing.emissions)
+    assert {each.amount for each in nothing.activities} == {None}
+    for language in Language:
+        assert written(nothing, ReportFormat.PDF, language).startswith(b"%PDF")
+        assert written(nothing, ReportFormat.XLSX, language).startswith(b"PK")
+
+
+def test_a_second_gas_counts_its_intervals_once() -> None:
+    owner = steelworks()
+    known, _ = books(owner)
+    second = [each._replace(gas="CH4", repeats=True) for each in known.entries if each.source_id == 3]
+    its = build(
+        owner, YEAR, replace(known, entries=[*known.entries, *second]), load_library().methods, CALENDAR
+    )
+    before = report()
+    assert its.totals[0].coverage == before.totals[0].coverage
+    assert [each.amount for each in its.activities] == [each.amount for each in before.activities]
+    assert {each.key for each in its.totals[0].by_gas} == {"CO2", "CH4"}
+    lines = [(each.gas, each.account_kg) for each in its.emissions if each.source == "boiler"]
+    assert [gas for gas, _ in lines] == ["CH4", "CO2"]
+
+
+def test_editions_of_both_boundaries_stand_with_their_documents() -> None:
+    owner = replace(steelworks(), editions=())
+    its = build(
+        owner, 2024, replace(books(owner)[0], entries=[], products=[]), load_library().methods, CALENDAR
+    )
+    found = [(each.boundary, each.edition, each.first_day, each.last_day) for each in its.enterprise.editions]
+    assert found == [
+        ("account", "ndrc-2013", "2024-01-01", "2024-12-31"),
+        ("ets", "mee-2025", "2024-01-01", "2024-12-31"),
+    ]
+    assert its.enterprise.editions[0].document == "发改办气候〔2013〕2526号"
+
+
+def test_golden() -> None:
+    """The whole report; the sums in it are checked by hand above."""
+    told = json.loads(to_json(report()))
+    told.pop("sha256")
+    told["provenance"].pop("ledger_sha256")
+    assert told == json.loads(GOLDEN.read_text("utf-8"))
+
+
+def test_hashes_tell_books_and_reports_apart() -> None:
+    its = report()
+    assert its == sealed(its) == from_json(to_json(its))
+    assert its.provenance.ledger_sha256 == digest(its.emissions, its.activities, its.factors)
+    owner = steelworks()
+    known, _ = books(owner)
+    later = build(
+        owner,
+        YEAR,
+        replace(known, as_of_us=known.as_of_us + 1_000_000),
+        load_library().methods,
+        CALENDAR,
+        "园区",
+    )
+    assert later.provenance.ledger_sha256 == its.provenance.ledger_sha256
+    assert later.sha256 != its.sha256
+    first: EntrySums = known.entries[0]
+    changed = replace(known, entries=[first._replace(mg=first.mg + 1), *known.entries[1:]])
+    other = build(owner, YEAR, changed, load_library().methods, CALENDAR, "园区")
+    assert other.provenance.ledger_sha256 != its.provenance.ledger_sha256
+    assert canonical({"b": 1, "a": "碳"}) == '{"a":"碳","b":1}'.encode()
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    once, again = every_form(report()), every_form(from_json(to_json(report())))
+    assert once == again
+    assert [(form, language) for form, language, _ in once] == [
+        ("json", ""), ("xlsx", "zh"), ("pdf", "zh"), ("xlsx", "en"), ("pdf", "en"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_workbook_holds_the_tables(language: Language) -> None:
+    its = paper(report(), language)
+    book = openpyxl.load_workbook(io.BytesIO(written(report(), ReportFormat.XLSX, language)))
+    assert len(book.sheetnames) == len(its.tables)
+    for table, name in zip(its.tables, book.sheetnames, strict=True):
+        sheet = book[name]
+        top = len(its.lines) + 3
+        assert [cell.value for cell in sheet[top]][: len(table.columns)] == [
+            each.title for each in table.columns
+        ]
+        assert sheet.print_title_rows == f"${top}:${top}"
+        for number, row in enumerate(table.rows, top + 1):
+            for column, cell, told in zip(table.columns, sheet[number], row, strict=False):
+                if told is None:
+                    assert cell.value is None
+                elif column.form is Form.NUMBER and isinstance(cell.value, int | float):
+                    assert cell.value == float(told)
+                else:
+                    assert cell.value == told
+    assert book.properties.created.isoformat() == "2024-03-01T10:30:00"
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_pdf_reads_as_the_tables(language: Language) -> None:
+    its = report()
+    reader = pypdf.PdfReader(io.BytesIO(written(its, ReportFormat.PDF, language)))
+    pages = [page.extract_text() for page in reader.pages]
+    whole = "".join("".join(pages).split())
+    assert len(pages) > 1
+    name = {"zh": "湘钢", "en": "Steel&<Works>"}[language]
+    for told in ("10,041.682000000", "10,041.68", "8,698.162000000", "-149.280000000", "395", "进线一", name):
+        assert told in whole, told
+    for title in ("table1", "table2", "table3", "table8"):
+        assert "".join(text(title, language).split()) in whole
+    for number, page in enumerate(pages, 1):
+        foot = "".join(page.split())
+        assert its.sha256 in foot
+        assert "".join(text("page", language, page=number, pages=len(pages)).split()) in foot
+    assert reader.metadata is not None
+    assert reader.metadata["/CreationDate"] == "D:20240301103000+08'00'"
+
+
+def test_every_text_is_in_both_languages() -> None:
+    for key in keys():
+        texts = [
+            text(key, language, **dict.fromkeys(("page", "pages", "hash", "boundary", "mark"), "x"))
+            for language in Language
+        ]
+        assert all(texts), key
+
+
+def test_a_long_report_repeats_its_headings() -> None:
+    its = report()
+    many: Report = replace(its, emissions=its.emissions * 40)
+    reader = pypdf.PdfReader(io.BytesIO(written(many, ReportFormat.PDF, Language.EN)))
+    pages = [page.extract_text() for page in reader.pages]
+    assert sum("fuel or material" in page and "ETS tCO2e" in page for page in pages) >= 4

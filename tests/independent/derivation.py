@@ -38,9 +38,10 @@ class DisagreementError(AssertionError):
 
 @dataclass
 class Repeated:
-    """What was repeated of a derivation: milligrams by interval, and how much of it from readings."""
+    """What was repeated of a derivation: milligrams by interval and by gas, and how much of it from readings."""
 
     mg: dict[str, int] = field(default_factory=dict)
+    mg_by_gas: dict[str, int] = field(default_factory=dict)
     factors: int = 0
     from_readings: int = 0
 
@@ -67,17 +68,25 @@ def repeat(pages: Sequence[Json], enthalpies: Mapping[tuple[str, str], str] | No
             at = interval["at"]
             _agree(at not in result.mg, f"{at} is told once", at, "twice")
             _signed_sum(interval, channels)
-            if interval["factor"] is None:
-                _agree(interval["co2e_kg"] is None, f"{at}: no factor, no amount", interval["co2e_kg"], None)
+            if not interval["parts"]:
+                _agree(interval["co2e_kg"] is None, f"{at}: no part, no amount", interval["co2e_kg"], None)
                 continue
-            _in_force(named[interval["factor"]], at)
-            mg = half_even(_fraction(interval["amount"]) * factors[interval["factor"]])
+            result.mg[at] = 0
+            for part in interval["parts"]:
+                used = named[part["factor"]]
+                _in_force(used, at)
+                _agree(
+                    used["gas"] == part["gas"], f"{at}: gas of factor {used['id']}", used["gas"], part["gas"]
+                )
+                mg = half_even(_fraction(interval["amount"]) * factors[part["factor"]])
+                _agree(str(mg) == part["co2e_mg"], f"{at}: mg of {interval['amount']}", part["co2e_mg"], mg)
+                result.mg[at] += mg
+                result.mg_by_gas[part["gas"]] = result.mg_by_gas.get(part["gas"], 0) + mg
             _agree(
-                str(mg) == interval["co2e_mg"], f"{at}: mg of {interval['amount']}", interval["co2e_mg"], mg
+                str(result.mg[at]) == interval["co2e_mg"], f"{at}: gases", interval["co2e_mg"], result.mg[at]
             )
-            kg = Fraction(mg, 1_000_000)
+            kg = Fraction(result.mg[at], 1_000_000)
             _agree(_fraction(interval["co2e_kg"]) == kg, f"{at}: kg", interval["co2e_kg"], kg)
-            result.mg[at] = mg
             for term in interval["terms"]:
                 result.from_readings += _from_readings(term, at, channels, enthalpies or {})
         for name in ("co2e_kg", "intervals_known"):

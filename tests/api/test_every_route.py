@@ -84,6 +84,11 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/districts/{code}/emissions", "/v1/districts/430300/emissions", RANGE, {READ}),
     ("GET", "/v1/gateways/{uscc}/{id}/account", f"/v1/gateways/{STEEL}/gw1/account", {}, {READ, WRITE}),
     ("POST", "/v1/inventories", "/v1/inventories", {}, {READ, REGISTRY, WRITE}),
+    ("POST", "/v1/history", "/v1/history", {"uscc": STEEL, "provenance": "reported"}, {REGISTRY}),
+    ("GET", "/v1/history", "/v1/history", {"year": "2023"}, {READ}),
+    ("GET", "/v1/history/templates/{industry}", "/v1/history/templates/steel", {}, {READ, REGISTRY}),
+    ("GET", "/v1/enterprises/{uscc}/history", f"{ENTERPRISE}/history", {}, {READ}),
+    ("GET", "/v1/enterprises/{uscc}/history/{year}", f"{ENTERPRISE}/history/2023", {}, {READ}),
     ("GET", "/v1/findings", "/v1/findings", {"uscc": STEEL}, {READ, REGISTRY}),
     ("GET", "/v1/findings/{id}", "/v1/findings/1", {}, {READ, REGISTRY}),
     ("POST", "/v1/findings/{id}/explain", "/v1/findings/1/explain", {}, {REGISTRY}),
@@ -107,6 +112,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "activities": [{"source": "purchased_heat", "amount": "1", "unit": "GJ"}],
     },
 }
+FILES: dict[str, str] = {"/v1/history": "year,source,amount,unit\n2023,purchased_heat,1,GJ\n"}
 
 
 class Recorder:
@@ -141,15 +147,20 @@ def keys(city: City) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def anyone(city: City, recorder: Recorder, keys: dict[str, str]) -> Iterator[TestClient]:
-    """A client without a key, of a server that has published report 1."""
+    """A client without a key, of a server that has published report 1 and has a year of STEEL."""
     with client_of(city, operations=recorder, needed_services=()) as client:
         assert send(client, "POST", f"{ENTERPRISE}/reports", {}, keys[ADMIN]).json()["id"] == 1
         assert [add_finding(city, subject) for subject in ("E-01/import_kwh", "E-02/import_kwh")] == [1, 2]
+        history = {"uscc": STEEL, "provenance": "reported"}
+        assert send(client, "POST", "/v1/history", history, keys[ADMIN]).status_code == 201
         yield client
 
 
 def send(client: TestClient, method: str, path: str, parameters: dict[str, str], key: str | None) -> Any:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    if method == "POST" and path in FILES:
+        headers["Content-Type"] = "text/csv"
+        return client.post(path, params=parameters, headers=headers, content=FILES[path])
     body = BODIES.get(path, {"ids": [1]}) if method == "POST" else None
     return client.request(method, path, params=parameters, headers=headers, json=body)
 
@@ -308,6 +319,9 @@ def test_nothing_there(anyone: TestClient, method: str, path: str, status: int) 
         ("/v1/reports/99", {}, "id"),
         ("/v1/findings/99", {}, "id"),
         ("/v1/findings", {"uscc": "91430302XT0000019X"}, "uscc"),
+        ("/v1/enterprises/91430302XT0000019X/history", {}, "uscc"),
+        (f"{ENTERPRISE}/history/1999", {}, "year"),
+        ("/v1/history/templates/bakery", {}, "industry"),
         ("/v1/reports/99/differences", {}, "id"),
         ("/v1/parks/NOWHERE/emissions", RANGE, "code"),
         (f"/v1/gateways/{STEEL}/gw99/account", {}, "id"),
@@ -335,9 +349,16 @@ def test_what_is_not_registered_is_not_found(
         (f"{ENTERPRISE}/reports/99999", {"format": "doc", "lang": "fr"}, {"year", "format", "lang"}),
         (f"{ENTERPRISE}/reports/2024", {"as_of": "2099-01-01T00:00:00Z"}, {"as_of"}),
         ("/v1/reports/x", {}, {"id"}),
-        ("/v1/findings", {"rule": "x", "severity": "x", "state": "x", "from": "x"}, {"rule", "severity", "state", "from"}),
+        ("/v1/findings", {"rule": "x", "severity": "x", "from": "x"}, {"rule", "severity", "from"}),
+        ("/v1/findings", {"state": "x", "to": "x"}, {"state", "to"}),
         ("/v1/findings", {"from": "2024-05-01T00:00:00Z", "to": "2024-05-01T00:00:00Z"}, {"to"}),
         ("/v1/findings", {"cursor": "AAAA"}, {"cursor"}),
+        ("/v1/history", {"year": "23", "district": "x"}, {"year", "district"}),
+        ("/v1/history", {"year": "2023", "to_year": "2024"}, {"year"}),
+        ("/v1/history", {"from_year": "2024", "to_year": "2020"}, {"to_year"}),
+        ("/v1/history", {"industry": "bakery"}, {"industry"}),
+        ("/v1/history/templates/steel", {"format": "doc", "lang": "fr"}, {"format", "lang"}),
+        ("/v1/history/templates/steel", {"edition": "mee-2024"}, {"edition"}),
         ("/v1/districts/4303xx/emissions", RANGE, {"code"}),
         ("/v1/deadletters", {"reason": "bad", "gateway": "gw1", "from": "x"}, {"reason", "gateway", "from"}),
         ("/v1/held", {"reason": "bad_time"}, {"reason"}),

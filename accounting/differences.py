@@ -7,6 +7,7 @@ follow one another without a gap.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from accounting.entries import QUALITY_BITS, Changes
 from domain.interval import INTERVALS_PER_DAY
+from domain.ledger import Trait
 from domain.reading import Quality
 
 Int64 = npt.NDArray[np.int64]
@@ -129,6 +131,53 @@ class Difference:
             self.factors[pair] = self.factors.get(pair, NONE).plus(part)
 
 
+@dataclass(slots=True)
+class SourceDifference(Difference):
+    """What became of one series of a source.
+
+    gas, boundaries  as its entries count, of those written last
+    causes           (kind, by whom, why)
+    """
+
+    gas: str = ""
+    boundaries: tuple[str, ...] = ()
+    causes: dict[tuple[str, str, str], None] = field(default_factory=dict)
+
+
+class Differences:
+    """What a run changes, by (USCC, source, series)."""
+
+    def __init__(self) -> None:
+        self.by_source: dict[tuple[str, str, int], SourceDifference] = {}
+
+    def add(
+        self, name: tuple[str, str, int], changes: Changes, cause: tuple[str, str, str], trait: Trait
+    ) -> None:
+        found = self.by_source.setdefault(name, SourceDifference())
+        found.add(difference(steps_of(changes)))
+        found.causes[cause] = None
+        if trait.scope or not found.gas:  # entries without a factor don't tell how they count
+            found.gas, found.boundaries = trait.gas, trait.boundaries
+
+    def factor_ids(self) -> set[int]:
+        return {id_ for each in self.by_source.values() for pair in each.factors for id_ in pair}
+
+    def rename_factors(self, names: Mapping[int, int]) -> None:
+        """Put the lasting ids of factors in the places of others."""
+        for each in self.by_source.values():
+            each.factors = {
+                (names.get(old, old), names.get(new, new)): part for (old, new), part in each.factors.items()
+            }
+
+    def merge(self, other: Differences) -> None:
+        for name, theirs in other.by_source.items():
+            found = self.by_source.setdefault(name, SourceDifference())
+            found.add(theirs)
+            found.causes.update(theirs.causes)
+            if theirs.gas:
+                found.gas, found.boundaries = theirs.gas, theirs.boundaries
+
+
 def difference(steps: Steps) -> Difference:
     """The steps added up."""
     count = len(steps.interval)
@@ -143,18 +192,23 @@ def difference(steps: Steps) -> Difference:
         int(steps.interval.max()),
     )
     ways = steps.ways()
-    for place in np.unique(ways).tolist():
-        result.ways[list(Way)[place]] = _part(steps, ways == place)
-    refactored = steps.had & steps.has & (steps.old_factor != steps.new_factor)
-    pairs = np.unique(np.stack([steps.old_factor[refactored], steps.new_factor[refactored]], 1), axis=0)
-    for old, new in pairs.tolist():
-        here = refactored & (steps.old_factor == old) & (steps.new_factor == new)
-        result.factors[old, new] = _part(steps, here)
+    for place, entries in enumerate(np.bincount(ways).tolist()):
+        if entries:
+            result.ways[list(Way)[place]] = _part(steps, ways == place)
+    refactored = np.flatnonzero(steps.had & steps.has & (steps.old_factor != steps.new_factor))
+    if len(refactored):
+        old, new = steps.old_factor[refactored], steps.new_factor[refactored]
+        begins = np.flatnonzero(
+            (np.diff(old, prepend=old[0] - 1) != 0) | (np.diff(new, prepend=new[0] - 1) != 0)
+        )
+        for pair in dict.fromkeys(zip(old[begins].tolist(), new[begins].tolist(), strict=True)):
+            result.factors[pair] = _part(steps, refactored[(old == pair[0]) & (new == pair[1])])
     return result
 
 
-def _part(steps: Steps, where: Bools) -> Part:
-    return Part(int(where.sum()), exact_sum(steps.after[where]) - exact_sum(steps.before[where]))
+def _part(steps: Steps, where: npt.NDArray[Any]) -> Part:
+    after = steps.after[where]
+    return Part(len(after), exact_sum(after) - exact_sum(steps.before[where]))
 
 
 def exact_sum(values: Int64) -> int:

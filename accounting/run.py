@@ -12,32 +12,43 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
+from accounting.differences import Differences
 from accounting.due import Works, add_all_sources, add_change, all_of, work_of
 from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
 from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
+from accounting.recorded import Names, RecordedBooks, Written, write
 from accounting.settings import AccountingSettings
 from accounting.validation import step as validation
 from accounting.validation.rules import load as load_checks
 from accounting.work import Cause, Memory, PointWork, TickResult, groups
 from domain.errors import Refused, Unavailable
 from domain.registry import Enterprise, Point, Registry
+from storage import emissions, services
 from storage import registry as registry_storage
-from storage import services
 from storage.database import Connection, connect, guard
 from storage.findings import ValidationBooks
-from storage.ledger import Batch, Books, Cursor, hold_back_others, read_one_moment, take_shard
+from storage.ledger import (
+    Batch,
+    Books,
+    Cursor,
+    enter_moment,
+    hold_back_others,
+    read_one_moment,
+    share_moment,
+    take_shard,
+)
 from storage.registry import RegistryChange
 
 log = logging.getLogger(__name__)
@@ -56,12 +67,32 @@ CHANGES_MAX = 1_000_000_000  # all of them: what is left out would never be rest
 class Restated:
     """What a restatement wrote, or would write.
 
-    changed  by (USCC, source, series): mg CO2e of the whole ledger before and after, where these differ
+    differences   what became of each source's entries
+    descriptions  of the factors that they name, where these are told
     """
 
     entries: int
     superseded: int
-    changed: dict[tuple[str, str, int], tuple[int, int]]
+    differences: Differences
+    descriptions: dict[int, dict[str, Any]]
+
+    @classmethod
+    def of(cls, result: TickResult, descriptions: dict[int, dict[str, Any]]) -> Restated:
+        assert result.differences is not None
+        return cls(result.entries, result.superseded, result.differences, descriptions)
+
+
+class Shared(NamedTuple):
+    """What a shard of a restatement is computed by: the moment to read as of, the run, the rules, the cause."""
+
+    snapshot: str
+    run_id: int
+    rules: Rules
+    cause: Cause
+
+
+# Has `recorded_shard` done for each of some enterprises, and gives what it gave in their order.
+Distribute = Callable[[Shared, Sequence[str]], Iterator[tuple[Written, TickResult]]]
 
 
 class Accountant:
@@ -165,38 +196,89 @@ class Accountant:
             self._memory.due -= {(enterprise_id, day) for day in range(first, end)}
         return judged is not None
 
-    def restate(self, cause: Cause, *, keep: bool = True) -> Restated:
-        """Recompute everything under the present rules; with `keep` false only tell what would change.
+    def restate(self, cause: Cause, *, distribute: Distribute | None = None) -> Restated:
+        """Recompute everything under the present rules, here or where `distribute` has it done.
 
         Raises Unavailable where accounting hasn't yet taken in the registry as it is: that comes first.
         """
-        with self._connection.transaction() as transaction:
+        with self._connection.transaction():
             read_one_moment(self._connection)
             hold_back_others(self._connection)
             books = Books(self._connection, self._shard)
             cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
-            self._registry = registry_storage.refresh(self._connection, self._registry)
-            if cursor.registry_version != self._registry.version:
-                raise Unavailable(
-                    f"accounting stands on registry version {cursor.registry_version}, the registry is at"
-                    f" {self._registry.version}: try again when accounting has caught up"
-                )
-            result = TickResult()
+            self._take_registry(cursor)
+            result = TickResult(differences=Differences())
             work = all_of(self._registry.enterprises.values(), cause)
             moved = cursor._replace(rules_version=self._rules.version)
-            before = books.source_totals()
-            self._run(books, work, moved, result)
-            after = books.source_totals()
+            if distribute is None:
+                self._run(books, work, moved, result)
+            else:
+                snapshot = share_moment(self._connection)  # as it was before anything is written
+                run_id = books.begin_run()
+                for written, part in distribute(Shared(snapshot, run_id, self._rules, cause), list(work)):
+                    factors = write(written, books, run_id)
+                    assert part.differences is not None
+                    part.differences.rename_factors(factors)
+                    result.add(part)
+                books.end_run(moved, self._memory.due)
             books.move_cursor(moved)
-            if not keep:
-                raise psycopg.Rollback(transaction)
+            described = self._described(result)
         self._memory = Memory()
-        changed = {key: (before.get(key, 0), after.get(key, 0)) for key in sorted({*before, *after})}
-        return Restated(
-            result.entries,
-            result.superseded,
-            {key: pair for key, pair in changed.items() if pair[0] != pair[1]},
-        )
+        return Restated.of(result, described)
+
+    def rehearse(
+        self,
+        works: Callable[[Registry], Works],
+        *,
+        usccs: Collection[str] | None = None,
+        days: tuple[int, int] | None = None,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> Restated:
+        """What a run would change, without writing anything or holding anybody up.
+
+        works     what it would have to do, under the registry in force
+        usccs     of these enterprises alone
+        days      of the ledger, [first, end), alone
+        progress  told how many of how many enterprises are done
+
+        What it would write is kept in memory for a group of enterprises at a time. Raises Unavailable as `restate`.
+        """
+        with self._connection.transaction():
+            read_one_moment(self._connection, read_only=True)
+            books = Books(self._connection, self._shard)
+            self._take_registry(books.cursor(lock=False))
+            result = TickResult(differences=Differences())
+            chosen = {
+                uscc: work for uscc, work in works(self._registry).items() if usccs is None or uscc in usccs
+            }
+            for work in chosen.values():
+                work.within = days
+            names = Names()
+            done = 0
+            for group in groups(chosen.values()):
+                over = RecordedBooks(books, names, keep=False)
+                recompute(group, over, self._library, self._rules, self._calendar, 0, result, Memory())
+                done += len(group)
+                progress(done, len(chosen))
+            described = self._described(result)
+        return Restated.of(result, described | names.descriptions())
+
+    def _described(self, result: TickResult) -> dict[int, dict[str, Any]]:
+        """Descriptions of the factors that its differences name."""
+        assert result.differences is not None
+        used = emissions.used_factors(self._connection, result.differences.factor_ids())
+        return {id_: each.description for id_, each in used.items()}
+
+    def _take_registry(self, cursor: Cursor | None) -> None:
+        """The registry of this transaction's moment, which accounting has to have taken in."""
+        self._registry = registry_storage.refresh(self._connection, self._registry)
+        self._index_points()
+        stands_on = 0 if cursor is None else cursor.registry_version
+        if stands_on != self._registry.version:
+            raise Unavailable(
+                f"accounting stands on registry version {stands_on}, the registry is at"
+                f" {self._registry.version}: try again when accounting has caught up"
+            )
 
     def _run(self, books: Books, work: Works, moved: Cursor, result: TickResult) -> None:
         run_id = books.begin_run()
@@ -248,6 +330,22 @@ class Accountant:
             batch = by_id[int(newest["batch"])]
             by_whom = batch.by_whom or names[int(newest["gateway"])]
             yield int(channels[start]), readings[start:end], Cause("arrival", batch.id, by_whom, batch.cause)
+
+
+def recorded_shard(
+    connection: Connection, library: FactorLibrary, uscc: str, shared: Shared
+) -> tuple[Written, TickResult]:
+    """What a restatement elsewhere, as of whose moment this reads, has to write for an enterprise."""
+    with connection.transaction():
+        enter_moment(connection, shared.snapshot)
+        calendar = registry_storage.calendar(connection)
+        registry = registry_storage.load(connection, [uscc])
+        over = RecordedBooks(Books(connection), Names(), keep=True)
+        result = TickResult(differences=Differences())
+        works = list(all_of(registry.enterprises.values(), shared.cause).values())
+        recompute(works, over, library, shared.rules, calendar, shared.run_id, result, Memory())
+    assert over.written is not None
+    return over.written, result
 
 
 def main(settings: AccountingSettings, stop: threading.Event | None = None) -> None:

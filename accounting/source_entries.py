@@ -163,7 +163,15 @@ class SourcesRun:
                     self._run_id,
                 )
                 if len(changes.rows):
-                    written.append((enterprise, _trait(stretch), changes))
+                    trait = _trait(stretch)
+                    written.append((enterprise, trait, changes))
+                    if self._result.differences is not None:
+                        self._result.differences.add(
+                            (enterprise.uscc, source.code, stretch.series),
+                            changes,
+                            (cause.kind, cause.by_whom, cause.why),
+                            trait,
+                        )
         self._write_ledger(written)
 
     def _write_ledger(self, written: Sequence[tuple[Enterprise, Trait, Changes]]) -> None:

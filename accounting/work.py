@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from accounting.differences import Differences
 from accounting.factors.load import SourceFactor
 from domain.registry import Enterprise, Point, Source
 
@@ -95,6 +96,16 @@ class TickResult:
     entries: int = 0  # ledger entries written
     superseded: int = 0
     committed_us: int = 0  # of the last batch taken: what the lag is measured from
+    differences: Differences | None = (
+        None  # what the entries written make of each source, where that is asked for
+    )
+
+    def add(self, other: TickResult) -> None:
+        """Add what a shard of a restatement would write."""
+        self.entries += other.entries
+        self.superseded += other.superseded
+        if self.differences is not None and other.differences is not None:
+            self.differences.merge(other.differences)
 
 
 def groups(works: Iterable[EnterpriseWork]) -> Iterator[list[EnterpriseWork]]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accounting.channel import READING_DTYPE
+from accounting.due import all_of
 from accounting.factors import load as factors
 from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
@@ -385,11 +386,12 @@ def _recomputed(conn: Connection, settings: AccountingSettings, entries: int) ->
 
 
 def _try_restating(conn: Connection, settings: AccountingSettings) -> Restated:
-    """A whole restatement, rolled back. Accounting may have to take a registry change in first: then again."""
+    """A whole restatement, rehearsed. Accounting may have to take a registry change in first: then again."""
     accountant = Accountant(conn, factors.load(), rules_of(settings))
+    cause = Cause("rules", None, "verify", "verify")
     for _ in range(_RETRIES):
         try:
-            return accountant.restate(Cause("rules", None, "verify", "verify"), keep=False)
+            return accountant.rehearse(lambda registry: all_of(registry.enterprises.values(), cause))
         except Unavailable:
             time.sleep(_RETRY_S)
-    return accountant.restate(Cause("rules", None, "verify", "verify"), keep=False)
+    return accountant.rehearse(lambda registry: all_of(registry.enterprises.values(), cause))

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from domain.errors import Refused
 from domain.interval import from_us, to_us
 from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Trait
 from storage import findings
@@ -66,9 +68,28 @@ def take_shard(conn: psycopg.Connection[Any], shard: int) -> bool:
     return row == (True,)
 
 
-def read_one_moment(conn: psycopg.Connection[Any]) -> None:
+def read_one_moment(conn: psycopg.Connection[Any], *, read_only: bool = False) -> None:
     """Let the transaction that begins read everything as of one moment."""
-    conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    conn.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{' READ ONLY' if read_only else ''}")
+
+
+def share_moment(conn: psycopg.Connection[Any]) -> str:
+    """A name under which others can read as of this transaction's moment, as long as it lasts."""
+    row = conn.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def enter_moment(conn: psycopg.Connection[Any], name: str) -> None:
+    """Let the transaction that begins read as of another's moment; Refused where that isn't of this database."""
+    read_one_moment(conn, read_only=True)
+    try:
+        conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(name)))
+    except (psycopg.errors.UndefinedObject, psycopg.errors.InvalidParameterValue) as error:
+        raise Refused(
+            f"this database doesn't know the moment {name!r}: either it is another one than the restatement's, or"
+            " that has ended"
+        ) from error
 
 
 def hold_back_others(conn: psycopg.Connection[Any]) -> None:
@@ -84,13 +105,15 @@ class Books:
         self._cursor = connection.cursor(binary=True)
         self._shard = shard
         self._written: set[tuple[int, int]] = set()  # enterprise ids and days
+        self._causes: dict[tuple[str, int | None, str, str], int] = {}  # ids of this transaction's
 
     # -- where we are ---------------------------------------------------------------------------------
 
-    def cursor(self) -> Cursor | None:
-        """The cursor, locked until the transaction ends; None before the first run."""
+    def cursor(self, *, lock: bool = True) -> Cursor | None:
+        """The cursor, locked until the transaction ends unless it is only looked at; None before the first run."""
         row = self._cursor.execute(
-            "SELECT commit_no, registry_version, factor_set, rules_version FROM cursors WHERE shard = %s FOR UPDATE",
+            f"""SELECT commit_no, registry_version, factor_set, rules_version FROM cursors
+                WHERE shard = %s {"FOR UPDATE" if lock else ""}""",
             [self._shard],
         ).fetchone()
         return Cursor(*row) if row else None
@@ -374,25 +397,22 @@ class Books:
         self, digest: str, factor_set: str, numerator: int, denominator: int, description: Any
     ) -> int:
         """The lasting id of a factor as the ledger uses it."""
-        row = self._cursor.execute("SELECT id FROM used_factors WHERE digest = %s", [digest]).fetchone()
-        if row is None:
+        known = self.known_factor(digest)
+        if known is None:
             row = self._cursor.execute(
                 """INSERT INTO used_factors (digest, factor_set, numerator, denominator, description)
                    VALUES (%s, %s, %s::numeric, %s::numeric, %s)
                    ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id""",
                 [digest, factor_set, str(numerator), str(denominator), Jsonb(description)],
             ).fetchone()
-        assert row is not None
-        return int(row[0])
+            assert row is not None
+            known = int(row[0])
+        return known
 
-    def source_totals(self) -> dict[tuple[str, str, int], int]:
-        """mg CO2e of the whole ledger by (USCC, source, series)."""
-        rows = self._cursor.execute(
-            """SELECT e.uscc, s.code, d.series, sum(d.mg_sum)::text
-               FROM ledger_days d JOIN sources s ON s.id = d.source_id JOIN enterprises e ON e.id = s.enterprise_id
-               GROUP BY 1, 2, 3"""
-        ).fetchall()
-        return {(uscc, code, series): int(total) for uscc, code, series, total in rows}
+    def known_factor(self, digest: str) -> int | None:
+        """The id of a factor that the ledger has used before; else None."""
+        row = self._cursor.execute("SELECT id FROM used_factors WHERE digest = %s", [digest]).fetchone()
+        return None if row is None else int(row[0])
 
     # -- runs and causes ------------------------------------------------------------------------------
 
@@ -434,18 +454,19 @@ class Books:
         findings.mark_due(self._connection, findings.ranges_of(new))
 
     def causes(self, run_id: int, causes: Sequence[tuple[str, int | None, str, str]]) -> list[int]:
-        """Ids of new causes: (kind, batch, by whom, why)."""
-        if not causes:
-            return []
-        rows = self._cursor.execute(
-            """INSERT INTO causes (run_id, kind, batch_id, by_whom, why)
-               SELECT %s, kind, batch_id, by_whom, why
-               FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY
-                    AS c (kind, batch_id, by_whom, why, place)
-               ORDER BY place RETURNING id""",
-            [run_id, *([cause[i] for cause in causes] for i in range(4))],
-        ).fetchall()
-        return [row[0] for row in rows]
+        """Ids of a run's causes, each written once: (kind, batch, by whom, why)."""
+        new = [cause for cause in dict.fromkeys(causes) if cause not in self._causes]
+        if new:
+            rows = self._cursor.execute(
+                """INSERT INTO causes (run_id, kind, batch_id, by_whom, why)
+                   SELECT %s, kind, batch_id, by_whom, why
+                   FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY
+                        AS c (kind, batch_id, by_whom, why, place)
+                   ORDER BY place RETURNING id""",
+                [run_id, *([cause[i] for cause in new] for i in range(4))],
+            ).fetchall()
+            self._causes.update(zip(new, (row[0] for row in rows), strict=True))
+        return [self._causes[cause] for cause in causes]
 
     def gateway_names(self, ids: Sequence[int]) -> dict[int, str]:
         """ "USCC/ID" of gateways."""

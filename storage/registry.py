@@ -7,6 +7,7 @@ and imports come one after another.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +62,9 @@ class RegistryChange:
 
 # One statement, so that items, ids and version are of one moment without a lock.
 _LOAD = """
-WITH wanted AS MATERIALIZED (SELECT DISTINCT uscc FROM registry_items WHERE version > %(version)s)
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT uscc FROM registry_items
+    WHERE version > %(version)s AND (%(usccs)s::text[] IS NULL OR uscc = ANY(%(usccs)s)))
 SELECT 'item', kind, uscc, key, spec, NULL FROM registry_items WHERE uscc IN (SELECT uscc FROM wanted)
 UNION ALL
 SELECT 'enterprise', NULL, uscc, NULL, NULL, id FROM enterprises WHERE uscc IN (SELECT uscc FROM wanted)
@@ -76,9 +79,9 @@ SELECT 'version', NULL, NULL, NULL, NULL, version FROM registry_state
 """
 
 
-def load(conn: Connection) -> Registry:
-    """The whole registry, as of one moment."""
-    return _load(conn, Registry(version=-1))
+def load(conn: Connection, usccs: Sequence[str] | None = None) -> Registry:
+    """The registry as of one moment: the whole, or some enterprises of it without the parks."""
+    return _load(conn, Registry(version=-1), usccs)
 
 
 def refresh(conn: Connection, registry: Registry) -> Registry:
@@ -106,13 +109,15 @@ def calendar(conn: Connection) -> interval.Calendar:
     return interval.Calendar(int(row[0]))
 
 
-def _load(conn: Connection, known: Registry) -> Registry:
+def _load(conn: Connection, known: Registry, usccs: Sequence[str] | None = None) -> Registry:
     new_version = known.version
     items: defaultdict[str, list[tuple[ItemKey, Specification]]] = defaultdict(list)
     enterprise_ids: dict[str, int] = {}
     point_ids: defaultdict[str, dict[tuple[str, str], int]] = defaultdict(dict)
     source_ids: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    rows = conn.cursor(row_factory=tuple_row).execute(_LOAD, {"version": known.version})
+    rows = conn.cursor(row_factory=tuple_row).execute(
+        _LOAD, {"version": known.version, "usccs": None if usccs is None else list(usccs)}
+    )
     for what, kind, uscc, key, spec, id_ in rows:
         match what:
             case "item":
@@ -204,6 +209,33 @@ def check_document(
     with conn.transaction():
         document = read_document(source, calendar(conn))
         return plan(document, _items(conn, document.usccs()), catalogue, moves_us)
+
+
+def planned_registry(conn: Connection, registry: Registry, planned: Plan) -> Registry:
+    """What the registry would be after an import, with numbers below 0 for names that are new. Changes nothing."""
+    usccs = sorted({change.item.uscc for change in planned.changes} - {""})
+    items = _items(conn, usccs)
+    for change in planned.changes:
+        items.pop(change.moved_from or change.item, None)
+        items[change.item] = change.after
+    enterprises = dict(registry.enterprises)
+    new = itertools.count(-1, -1)
+    for uscc in usccs:
+        known = registry.enterprises.get(uscc)
+        ids = Ids(
+            known.id if known else next(new),
+            defaultdict(
+                lambda: next(new),
+                {(point.meter, point.channel): point.id for point in known.points.values()} if known else {},
+            ),
+            defaultdict(
+                lambda: next(new),
+                {source.code: source.id for source in known.sources.values()} if known else {},
+            ),
+        )
+        own = [(item, spec) for item, spec in items.items() if item.uscc == uscc]
+        enterprises[uscc] = registry_items.enterprise(uscc, own, ids)
+    return Registry(registry.version + 1, dict(sorted(enterprises.items())), registry.parks)
 
 
 def export_document(conn: Connection) -> dict[str, Any]:

@@ -7,7 +7,7 @@ that begin on the same day the better on the ladder: measured, contract, anythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -129,6 +129,9 @@ class Inputs:
     passed_over: list[str] = field(default_factory=list)
     faults: list[InputFault] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
+    scale: Mapping[str, Fraction] = field(
+        default_factory=dict
+    )  # values are taken times this, to see what they do
 
     def __post_init__(self) -> None:
         if self.method.kind in _NAMED_BY_CODE and self.material is None:
@@ -165,6 +168,8 @@ class Inputs:
         except FactorNotFound as error:
             self.fault(*self._place_of(spec, str(error)))
             return self._stand_in(spec)
+        if name in self.scale:
+            value = replace(value, value=value.value * self.scale[name])
         self.used.append(value)
         return value
 

@@ -68,12 +68,13 @@ class SentRow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What rows are read against, and where their faults go."""
+    """What rows are read against, and where their faults go. year_max: the last that has begun."""
 
     enterprises: Mapping[str, Enterprise]
     methods: Methods
     defaults: FileDefaults
     faults: Faults
+    year_max: int = YEAR_MAX
 
 
 class RowReader:
@@ -174,6 +175,13 @@ class RowReader:
     # --- the period
 
     def _period(self) -> tuple[date, date] | None:
+        period = self._given_period()
+        if period is not None and period[0].year > self.known.year_max:
+            self._fault("year" if "year" in self.cells else "from", f"{period[0].year} has not begun")
+            return None
+        return period
+
+    def _given_period(self) -> tuple[date, date] | None:
         year = self._year()
         first, end = self._day("from"), self._day("to")
         if ("from" in self.cells) != ("to" in self.cells):

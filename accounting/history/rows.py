@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from accounting.history.cells import BYTES_MAX, ROWS_MAX, Faults, FileRow, Sheet, column_letters
 from accounting.history.columns import FIXED, Column, find, similar
 from accounting.history.csv_file import read_csv
-from accounting.history.row import FileDefaults, Known, Place, RowReader, SentRow
+from accounting.history.row import YEAR_MAX, FileDefaults, Known, Place, RowReader, SentRow
 from accounting.history.xlsx_file import open_xlsx
 from accounting.methods.load import Methods
 from domain.errors import Fault, FaultyDocument
@@ -40,7 +40,7 @@ def read_history(
         raise FaultyDocument(
             [Fault("", "is a workbook of the old form (XLS) or encrypted; save it as plain XLSX")]
         )
-    reader = _Reader(Known(enterprises, methods, defaults, faults))
+    reader = _Reader(Known(enterprises, methods, defaults, faults, year_max))
     rows: list[SentRow] = []
     seen: dict[object, Place] = {}
     with _sheets(content, faults) as sheets:

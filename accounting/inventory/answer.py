@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -11,8 +12,10 @@ from accounting.factors.value import Origin, Value, fraction_text
 from accounting.inventory import document as documents
 from accounting.inventory.compute import Computed, Inventory, compute
 from accounting.rounding import Rounding, decimal_text
+from accounting.uncertainty import Uncertainty, uncertainty
 
 DECIMALS = 12  # of computed tonnes, half to even
+PERCENT_DECIMALS = 4  # of uncertainties, half up
 
 
 def inventory_answer(document: str | bytes | Mapping[str, Any], library: FactorLibrary) -> dict[str, Any]:
@@ -23,19 +26,52 @@ def inventory_answer(document: str | bytes | Mapping[str, Any], library: FactorL
 
 def answer(inventory: Inventory) -> dict[str, Any]:
     edition = inventory.edition
+    found = uncertainty(inventory) if inventory.wants_uncertainty else None
     return {
         "industry": inventory.industry,
         "edition": edition.code,
         "document": edition.document,
         "period": {"from": inventory.first_day.isoformat(), "to": inventory.end_day.isoformat()},
         "enterprise": inventory.enterprise,
-        "activities": [_activity(each) for each in inventory.activities],
-        "totals": _totals(inventory, tonnes),
+        "activities": [
+            _activity(each) | ({} if found is None else _activity_uncertainty(found, index))
+            for index, each in enumerate(inventory.activities)
+        ],
+        "totals": _totals(inventory, tonnes) | ({} if found is None else _total_uncertainty(found)),
         "reported": _totals(inventory, lambda value: decimal_text(value, edition.decimals, edition.rounding)),
         "rounding": {"decimals": edition.decimals, "mode": str(edition.rounding)},
         "factor_set": inventory.factor_set,
-        "warnings": [{"place": each.place, "message": each.message} for each in inventory.warnings],
+        "warnings": [
+            {"place": each.place, "message": each.message}
+            for each in inventory.warnings + ([] if found is None else found.warnings())
+        ],
     }
+
+
+def _total_uncertainty(found: Uncertainty) -> dict[str, Any]:
+    return {
+        "uncertainty": _percent(found.total_percent("account")),
+        "ets_uncertainty": _percent(found.total_percent("ets")),
+    }
+
+
+def _activity_uncertainty(found: Uncertainty, index: int) -> dict[str, Any]:
+    inputs = [
+        {
+            "name": each.name,
+            "percent": fraction_text(each.percent),
+            "origin": "given" if each.is_given else "default",
+            "reference": each.source,
+            "confidence": each.confidence,
+        }
+        for each in found.activities[index]
+    ]
+    return {"uncertainty": _percent(found.activity_percent(index)), "uncertainty_inputs": inputs}
+
+
+def _percent(value: Decimal | None) -> str | None:
+    """A percentage as it is printed; null where what it is of is zero."""
+    return None if value is None else decimal_text(Fraction(value), PERCENT_DECIMALS, Rounding.HALF_UP)
 
 
 def tonnes(value: Fraction) -> str:

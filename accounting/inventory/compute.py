@@ -205,6 +205,11 @@ class _Computer:
             inputs.leave_out(name)
         inputs.check_names()
         self.check_parameters(given, inputs, faults)
+        for name in given.uncertainty:
+            if name != "amount" and name not in method.parameters:
+                known = ["amount", *method.parameters]
+                message = f"is no input of {method.code}{suggestion(name, known)}"
+                faults.append(Fault(joined(f"{given.place}.uncertainty", name), message))
         try:
             found = resolved(inputs, unit or method.units[0])
         except FactorNotFound as error:
@@ -299,6 +304,8 @@ class _Computer:
         for name in activity.parameters:
             if name not in used:
                 note("is given and not used: other values stand in its place", f"parameters.{name}")
+        if activity.uncertainty and not self.document.wants_uncertainty:
+            note("is given and not used: the document doesn't ask for it", "uncertainty")
         if computed.tco2e * found.sign < 0:
             note("is below zero before the sign of its source; nothing is cut off")
 

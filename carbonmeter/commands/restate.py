@@ -1,72 +1,110 @@
-"""`carbonmeter restate`: compute the whole ledger again, under the rules that the settings name."""
+"""`carbonmeter restate`: compute the ledger again under the rules of the settings, or tell what a change would do."""
 
 from __future__ import annotations
 
+import argparse
 import getpass
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
+from accounting.due import Works, add_all_sources, add_change, all_of
+from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_factors
 from accounting.run import Accountant, rules_of
 from accounting.work import Cause
-from carbonmeter.commands import Context, Subparsers, print_json, print_table
+from carbonmeter.catalogue import FactorCatalogue
+from carbonmeter.commands import Context, Subparsers, print_json, progress
+from carbonmeter.restatement import over_workers, show, told
+from domain.document_plan import Plan
 from domain.errors import Refused
-from domain.reading import decimal_text
-from storage.database import connect
+from domain.registry import Registry
+from storage import registry as registry_storage
+from storage.database import Connection, connect
 from storage.emissions import latest_rules_and_factor_set
 
 
 def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "restate",
-        help="compute the whole ledger again",
+        help="compute the whole ledger again, or rehearse a change of it",
         description="Late readings, corrections, registry changes and new factors restate by themselves. This adopts"
-        " a new rules version, or shows what a restatement would change.",
-    )
-    parser.add_argument(
-        "--rules", action="store_true", help="adopt the rules version of the present settings"
+        " a new rules version; with --dry-run it tells, source by source, what would change, and writes nothing.",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="only tell what would change, source by source"
     )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--rules", action="store_true", help="adopt the rules version of the present settings")
+    what.add_argument(
+        "--factors", action="store_true", help="rehearse the installed factor set alone; with --dry-run"
+    )
+    what.add_argument(
+        "--registry",
+        type=Path,
+        metavar="FILE",
+        help="rehearse the import of a registry document; with --dry-run",
+    )
+    parser.add_argument(
+        "--uscc", action="append", metavar="USCC", help="of this enterprise alone; with --dry-run"
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="from a local day on; with --dry-run",
+    )
+    parser.add_argument(
+        "--to", type=date.fromisoformat, metavar="DAY", help="until a local day, without it; with --dry-run"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="have it computed by the workers of this Dask scheduler"
+    )
     parser.add_argument("--why", default="restatement", metavar="TEXT", help="kept with every new entry")
     parser.add_argument("--by", default=None, metavar="NAME", help="who restates; default: the user's name")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage=parser.error)
 
 
 def run(context: Context) -> int:
     arguments = context.arguments
+    _check_usage(arguments)
     with context.database_url() as url, connect(url, "carbonmeter restate") as conn:
-        settings = context.settings.accounting(url)
-        rules = rules_of(settings)
+        rules = rules_of(context.settings.accounting(url))
         standing = latest_rules_and_factor_set(conn)
+        calendar = registry_storage.calendar(conn)
         conn.commit()
-        if (
-            standing is not None
-            and standing[0] != rules.version
-            and not (arguments.rules or arguments.dry_run)
-        ):
-            raise Refused(
-                f"the books stand on rules {standing[0]!r}, the settings ask for {rules.version!r}:"
-                " say --rules to adopt them"
-            )
-        accountant = Accountant(conn, load_factors(), rules)
+        library = load_factors()
+        accountant = Accountant(conn, library, rules)
         cause = Cause("rules", None, arguments.by or getpass.getuser(), arguments.why)
-        restated = accountant.restate(cause, keep=not arguments.dry_run)
-    changed = [
-        {
-            "uscc": uscc,
-            "source": source,
-            "series": series,
-            "before_kg": kilograms(old),
-            "after_kg": kilograms(new),
-        }
-        for (uscc, source, series), (old, new) in restated.changed.items()
-    ]
+        if arguments.dry_run:
+            days = _days(arguments)
+            restated = accountant.rehearse(
+                _works(arguments, conn, library, cause),
+                usccs=arguments.uscc,
+                days=None if days is None else (calendar.day_of(days[0]), calendar.day_of(days[1])),
+                progress=lambda done, of: progress(f"rehearsed {done} of {of} enterprises"),
+            )
+        else:
+            if standing is not None and standing[0] != rules.version and not arguments.rules:
+                raise Refused(
+                    f"the books stand on rules {standing[0]!r}, the settings ask for {rules.version!r}:"
+                    " say --rules to adopt them"
+                )
+            distribute = None
+            if arguments.scheduler is not None:
+                distribute = over_workers(
+                    arguments.scheduler, lambda done: progress(f"restated {done} enterprises")
+                )
+            restated = accountant.restate(cause, distribute=distribute)
+    changed = told(restated, calendar)
     if arguments.json:
         print_json(
             {
                 "dry_run": arguments.dry_run,
                 "rules": rules.version,
+                "factor_set": library.set_hash,
                 "entries": restated.entries,
                 "superseded": restated.superseded,
                 "changed": changed,
@@ -76,12 +114,60 @@ def run(context: Context) -> int:
     would = "would be " if arguments.dry_run else ""
     print(f"{restated.entries:,} entries {would}written, {restated.superseded:,} of them superseding")
     if changed:
-        print_table(
-            ("enterprise", "source", "before kg", "after kg"),
-            ((row["uscc"], row["source"], row["before_kg"], row["after_kg"]) for row in changed),
-        )
+        show(changed)
     return 0
 
 
-def kilograms(mg: int) -> str:
-    return decimal_text(mg, -6)
+def _check_usage(arguments: argparse.Namespace) -> None:
+    """End with exit code 2 where the arguments don't go together."""
+    if arguments.dry_run:
+        if arguments.scheduler is not None:
+            arguments.usage("--scheduler computes a restatement that is kept; a rehearsal runs here")
+        if (arguments.from_ is None) != (arguments.to is None):
+            arguments.usage("--from and --to go together")
+        if arguments.from_ is not None and arguments.from_ >= arguments.to:
+            arguments.usage(f"--to ({arguments.to}) must lie after --from ({arguments.from_})")
+        return
+    alone = {"--factors": arguments.factors, "--registry": arguments.registry, "--uscc": arguments.uscc}
+    alone |= {"--from": arguments.from_, "--to": arguments.to}
+    given = [name for name, value in alone.items() if value]
+    if given:
+        arguments.usage(f"{', '.join(given)}: only with --dry-run; such changes restate by themselves")
+
+
+def _days(arguments: argparse.Namespace) -> tuple[date, date] | None:
+    return None if arguments.from_ is None else (arguments.from_, arguments.to)
+
+
+def _works(
+    arguments: argparse.Namespace, conn: Connection, library: FactorLibrary, cause: Cause
+) -> Callable[[Registry], Works]:
+    """What is to be rehearsed."""
+    if arguments.registry is not None:
+        document = arguments.registry.read_bytes()
+
+        def of_document(registry: Registry) -> Works:
+            planned = registry_storage.check_document(conn, document, catalogue=FactorCatalogue(library))
+            return planned_works(conn, registry, planned, library, cause)
+
+        return of_document
+    if arguments.factors:
+
+        def of_factors(registry: Registry) -> Works:
+            works: Works = {}
+            add_all_sources(works, registry.enterprises.values(), cause._replace(kind="factors"))
+            return works
+
+        return of_factors
+    return lambda registry: all_of(registry.enterprises.values(), cause)
+
+
+def planned_works(
+    conn: Connection, registry: Registry, planned: Plan, library: FactorLibrary, cause: Cause
+) -> Works:
+    """What accounting would have to do after an import."""
+    after = registry_storage.planned_registry(conn, registry, planned)
+    works: Works = {}
+    for change in planned.changes:
+        add_change(works, change.item, cause._replace(kind="registry"), after, registry, library)
+    return works

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from accounting.channel import Rules
+from accounting.due import all_of
 from accounting.factors.load import load as load_library
-from accounting.run import Accountant
+from accounting.run import Accountant, Restated
+from accounting.work import Cause
 from domain.interval import INTERVAL_US, Calendar, parse_time
 from domain.reading import exact_value
 from storage import readings as log
@@ -120,6 +122,12 @@ class Bed:
             self.accountant = Accountant(self.conn, load_library(), Rules())
         while self.accountant.tick() is not None:
             pass
+
+    def rehearse(self) -> Restated:
+        """What computing everything again would change."""
+        assert self.accountant is not None
+        cause = Cause("rules", None, "tester", "rehearsal")
+        return self.accountant.rehearse(lambda registry: all_of(registry.enterprises.values(), cause))
 
     def ledger(self) -> dict[tuple[str, int, int, int], tuple[int, int, int, str]]:
         """The current ledger without what tells of arrival.

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from accounting.due import affected_days
 from accounting.factors.load import load
-from accounting.work import Cause
 from domain.interval import DAY_US, Calendar, parse_time
 from domain.registry import Enterprise
 from storage import registry
@@ -149,5 +148,5 @@ def test_what_is_left_out_would_not_have_changed(
             if ticks:
                 bed.tick()
         bed.tick()
-        result = bed.accountant.restate(Cause("rules", None, "tester", "all of it"), keep=False)
+        result = bed.rehearse()
         assert (result.entries, result.superseded) == (0, 0)

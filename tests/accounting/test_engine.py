@@ -142,7 +142,7 @@ def test_restating_changes_nothing_where_nothing_is_to_change(bed: Bed) -> None:
     bed.store(quarter_hours([100 + i for i in range(200)]))
     bed.tick()
     assert bed.accountant is not None
-    result = bed.accountant.restate(Cause("rules", None, "tester", "rehearsal"), keep=False)
+    result = bed.rehearse()
     assert (result.entries, result.superseded) == (0, 0)
 
 

@@ -51,8 +51,8 @@ function faultText(fault) {
   return place ? `${place}: ${message}` : message;
 }
 
-/** GET, as JSON. */
-export async function get(path, parameters = {}, signal = undefined) {
+/** GET: the answer's response and its address; a refusal is thrown. */
+async function ask(path, parameters, signal) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) if (value !== null && value !== undefined) query.set(name, value);
   const address = query.size ? `${path}?${query}` : path;
@@ -64,11 +64,27 @@ export async function get(path, parameters = {}, signal = undefined) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, t("error.unreachable"), "");
   }
-  let body = null;
-  try { body = await response.json(); } catch { /* a proxy's page, say: the status tells enough */ }
-  if (!response.ok) throw problemOf(response, body);
+  if (!response.ok) throw problemOf(response, await bodyOf(response));
+  return response;
+}
+
+async function bodyOf(response) {
+  try { return await response.json(); } catch { return null; } // a proxy's page, say: the status tells enough
+}
+
+/** GET, as JSON. */
+export async function get(path, parameters = {}, signal = undefined) {
+  const response = await ask(path, parameters, signal);
+  const body = await bodyOf(response);
   if (body === null) throw new Problem(response.status, t("error.unexpected"), path);
   return body;
+}
+
+/** GET, as a file with the name that the server gives it. */
+export async function file(path, parameters = {}, signal = undefined) {
+  const response = await ask(path, parameters, signal);
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "report";
+  return { name, blob: await response.blob() };
 }
 
 /** All items of a list, page by page. */

@@ -12,8 +12,9 @@ import { chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { channelsOf, fetchHealth, showMeters } from "./meters.js";
 import { QUALITIES } from "./model.js";
 import { byId, choices, problemText, qualityMark, showProblem } from "./pieces.js";
+import { showReports } from "./reports.js";
 import { VIEWS, chosen, known, readAddress, writeAddress } from "./state.js";
-import { DAY, HOUR, QUARTER, floorQuarter, learnZone, momentText, periodStart } from "./time.js";
+import { DAY, HOUR, QUARTER, floorQuarter, learnZone, local, momentText, periodStart } from "./time.js";
 
 const REFRESH = 15_000;
 const REGISTRY_AGE = 60_000; // how long the lists of enterprises, parks and meters are good for
@@ -210,6 +211,7 @@ function showList() {
 
 async function showEmissionsPanel() {
   const { enterprise, emissions } = known.detail;
+  showReports(enterprise.uscc, local(emissions.from).getUTCFullYear());
   const newest = known.city?.until ?? null;
   known.detail.shown = await showEmissions(emissions, enterprise.sources ?? [], {
     choose: explain,

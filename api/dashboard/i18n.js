@@ -53,6 +53,7 @@ const STRINGS = {
   "list.none": ["No enterprise matches.", "没有匹配的企业。"],
   "list.day": ["24 h", "24 小时"],
 
+  "report.of": ["Report of {year}", "{year} 年度报告"],
   "park": ["Park", "园区"],
   "uscc": ["USCC", "统一社会信用代码"],
   "flag.key": ["key enterprise", "规上重点"],

@@ -326,6 +326,20 @@ def test_a_bar_of_a_month_can_be_opened_as_its_day(open_page: Open) -> None:
     assert "v=day" in page.url
 
 
+def test_the_report_of_the_year_can_be_taken_along(open_page: Open) -> None:
+    page = settled(open_page())
+    place = page.locator("#reports")
+    expect(place).to_contain_text("Report of 2026")
+    for format_, start in (("PDF", b"%PDF"), ("XLSX", b"PK"), ("JSON", b"{")):
+        with page.expect_download() as waiting:
+            place.get_by_role("button", name=format_).click()
+        path = Path(waiting.value.path())
+        assert path.read_bytes().startswith(start)
+        language = "" if format_ == "JSON" else "-en"
+        assert waiting.value.suggested_filename == f"report-{scene.STEEL}-2026{language}.{format_.lower()}"
+        expect(place.get_by_role("button", name=format_)).to_be_enabled()
+
+
 def test_it_can_be_used_by_keyboard_alone(open_page: Open) -> None:
     page = settled(open_page(e=scene.STEEL, d=YESTERDAY))
     page.keyboard.press("Tab")

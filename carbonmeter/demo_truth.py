@@ -56,11 +56,11 @@ class Factors:
     def __init__(self, client: Client, calendar: Calendar) -> None:
         self._client = client
         self._calendar = calendar
-        self._known: dict[tuple[str, str, int], Fraction] = {}
+        self._known: dict[tuple[str, str, int], list[Fraction]] = {}
         self.described: dict[str, dict[str, Any]] = {}  # by its figure and source, for the summary
 
-    def mg_per_unit(self, uscc: str, source: str, interval_us: int) -> Fraction | None:
-        """Of one unit of the source's consumption; None where the server has no entry there."""
+    def mg_per_unit(self, uscc: str, source: str, interval_us: int) -> list[Fraction]:
+        """Of one unit of the source's consumption, one a gas; none where the server has no entry there."""
         month = self._calendar.month_start(self._calendar.day(interval_us))
         key = (uscc, source, month)
         if key not in self._known:
@@ -70,11 +70,12 @@ class Factors:
                 from_=self._calendar.text(interval_us),
                 to=self._calendar.text(interval_us + INTERVAL_US),
             )
-            if not answer["used_factors"]:
-                return None
-            [factor] = answer["used_factors"]
-            self._known[key] = Fraction(factor["mg_per_unit"])
-            self.described.setdefault(f"{uscc} {source}", factor)
+            used = {factor["id"]: factor for factor in answer["used_factors"]}
+            parts = [used[part["factor"]] for part in answer["intervals"][0]["parts"]]
+            if not parts:
+                return []
+            self._known[key] = [Fraction(part["mg_per_unit"]) for part in parts]
+            self.described.setdefault(f"{uscc} {source}", parts[0])
         return self._known[key]
 
 
@@ -89,7 +90,7 @@ def plant(client: Client, scene: Scene, factors: Factors) -> Iterator[Check]:
         for start, count in zip(replay.stamps_us()[:-1].tolist(), usage_counts().tolist(), strict=True)
     }
     check = Check(3, f"the real plant: {TOTAL_COUNTS / 100:,.2f} kWh × factor, to the milligram")
-    entries = _entries(client, PLANT_USCC, PLANT_SOURCE, replay.start_us, replay.end_us, calendar)
+    entries = _entries(client, PLANT_USCC, replay.start_us, replay.end_us, calendar)[PLANT_SOURCE]
     _compare(check, PLANT_USCC, PLANT_SOURCE, Amounts(-2, expected), entries, factors, calendar)
     total = sum(mg for mg in entries.values() if mg is not None)
     said = _plant_year(client, scene)
@@ -162,24 +163,43 @@ def park(client: Client, scene: Scene, factors: Factors, until_us: int) -> Itera
     for profile in PARK_ENTERPRISES:
         groups = [MeterGroup(city, profile, gateway, faults, made) for gateway in profile.gateways]
         amounts, doubtful = _amounts(groups, scene.calendar, scene.start_us, until_us)
+        _derive(profile, amounts, doubtful)
+        entries = _entries(client, profile.uscc, scene.start_us, ceil_interval(until_us), scene.calendar)
         for source in profile.sources:
-            if not set(source.expression.split()[::2]) <= amounts.keys():
-                continue  # a derived channel: computed by a property formula that the twin doesn't have
+            names = set(source.expression.split()) - {"+", "-"}
+            if not names <= amounts.keys():
+                continue  # the heat of steam: computed by a property formula that the twin doesn't have
             consumption = truth.signed_sum(source.expression, amounts)
-            names = source.expression.split()[::2]
-            settled_us = min((doubtful[name] for name in names if name in doubtful), default=None)
-            entries = _entries(
-                client,
+            settled_us = min(
+                (doubtful[name] for name in names if name in doubtful), default=ceil_interval(until_us)
+            )
+            _compare(
+                check,
                 profile.uscc,
                 source.id,
-                scene.start_us,
-                settled_us or ceil_interval(until_us),
+                consumption.between(scene.start_us, settled_us),
+                {at: mg for at, mg in entries[source.id].items() if at < settled_us},
+                factors,
                 scene.calendar,
             )
-            if settled_us is not None:
-                consumption = consumption.between(scene.start_us, settled_us)
-            _compare(check, profile.uscc, source.id, consumption, entries, factors, scene.calendar)
     yield check
+
+
+def _derive(profile: EnterpriseProfile, amounts: dict[str, Amounts], doubtful: dict[str, int]) -> None:
+    """Add the derived channels, as far as the twin has their function."""
+    units = {f"{meter.id}/{channel.id}": channel.unit for meter, channel in profile.channels()}
+    for each in profile.derived:
+        inputs = each["inputs"]
+        if not all(name in amounts for name in inputs.values()):
+            continue
+        found = truth.derived(
+            each["function"], {role: (units[name], amounts[name]) for role, name in inputs.items()}
+        )
+        if found is not None:
+            amounts[each["id"]] = found
+            in_doubt = [doubtful[name] for name in inputs.values() if name in doubtful]
+            if in_doubt:
+                doubtful[each["id"]] = min(in_doubt)
 
 
 def _amounts(
@@ -196,9 +216,9 @@ def _amounts(
     for group in groups:
         for pieces in zip(*(group.series(day) for day in days), strict=True):
             series = _joined(pieces, until_us + group.skew_us)
-            if series.channel.is_mean or not len(series):
+            if not len(series):
                 continue
-            result[series.name] = truth.amounts(series)
+            result[series.name] = truth.means(series) if series.channel.is_mean else truth.amounts(series)
             if not series.stands[-1]:
                 doubtful[series.name] = floor_interval(int(series.at_us[series.stands][-1]))
     return result, doubtful
@@ -215,9 +235,9 @@ def _joined(pieces: Iterable[Series], last_us: int) -> Series:
 
 
 def _entries(
-    client: Client, uscc: str, source: str, from_us: int, to_us_: int, calendar: Calendar
-) -> dict[int, int | None]:
-    """mg of each interval as the API answers it."""
+    client: Client, uscc: str, from_us: int, to_us_: int, calendar: Calendar
+) -> dict[str, dict[int, int | None]]:
+    """mg of each interval by source, as the API answers it."""
     items = client.items(
         f"/v1/enterprises/{uscc}/emissions",
         from_=calendar.text(from_us),
@@ -226,7 +246,10 @@ def _entries(
         by="source",
         limit=_PAGE,
     )
-    return {at_us(item): milligrams(item["co2e_kg"]) for item in items if item["source"] == source}
+    result: dict[str, dict[int, int | None]] = {}
+    for item in items:
+        result.setdefault(item["source"], {})[at_us(item)] = milligrams(item["co2e_kg"])
+    return result
 
 
 def _compare(
@@ -244,13 +267,15 @@ def _compare(
     expected: dict[int, int] = {}
     for month in by_month.values():
         first = next(iter(month))
-        factor = factors.mg_per_unit(uscc, source, first)
-        if factor is None:
+        by_gas = factors.mg_per_unit(uscc, source, first)
+        if not by_gas:
             check.fault(
                 f"{uscc} {source} {calendar.text(first)}: no factor, though the meters show consumption"
             )
             continue
-        expected |= truth.ledger_mg(Amounts(consumption.exponent, month), factor)
+        for factor in by_gas:
+            for start, each in truth.ledger_mg(Amounts(consumption.exponent, month), factor).items():
+                expected[start] = expected.get(start, 0) + each
     check.compared += len(entries)
     for start, mg in entries.items():
         if mg != expected.get(start):

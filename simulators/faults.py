@@ -24,7 +24,7 @@ from domain.registry import Kind
 from simulators.city import PARK_ENTERPRISES, City, channel_entry
 from simulators.encode import Message, readings_topic, value_text
 from simulators.enterprise import EnterpriseProfile
-from simulators.profile import ChannelProfile, MeterProfile
+from simulators.profile import ChannelProfile, Growth, MeterProfile
 from simulators.series import Dial, Series, plain_dial, resolution_scale
 
 ChannelKey = tuple[str, str, str]  # (uscc, meter, channel)
@@ -137,16 +137,18 @@ def structure(city: City, faults: Faults, until_us: int) -> Structure:
             if chosen is None:
                 break
             profile, meter, channel = chosen
-            at_us = moment()
-            counts = int(city.growth(profile, meter, channel).counts(np.array([at_us], np.int64))[0])
+            growth, at_us = city.growth(profile, meter, channel), moment()
+            if kind == "reset":
+                at_us = _even_hour(growth, at_us)
+            counts = _counts_at(growth, at_us)
             opening, modulus = channel.opening_counts, channel.modulus_counts
             start = (city.start_us, opening)
             if kind == "rollover" and modulus is not None:
-                dial = Dial(((city.start_us, modulus - 1 - counts),), modulus)
+                dial = Dial(((city.start_us, modulus - 2 - counts - counts % 2),), modulus)
             elif kind == "reset":
                 dial = Dial((start, (at_us, -counts)), modulus)
             else:
-                fresh = chance.randint(0, 50)
+                fresh = 2 * chance.randint(0, 25) + counts % 2
                 scale, decimals = resolution_scale(channel)
                 dial = Dial((start, (at_us, fresh - counts)), modulus)
                 closing = int(dial.face(np.array([at_us], np.int64), np.array([counts], np.int64))[0])
@@ -173,6 +175,21 @@ def structure(city: City, faults: Faults, until_us: int) -> Structure:
     skewed = chance.sample(gateways, min(faults.clock_skew, len(gateways)))
     skews = {gateway: chance.randint(20, 40) * 1_000_000 for gateway in skewed}
     return Structure(dials, tuple(exchanges), skews)
+
+
+def _counts_at(growth: Growth, at_us: int) -> int:
+    return int(growth.counts(np.array([at_us], np.int64))[0])
+
+
+def _even_hour(growth: Growth, at_us: int) -> int:
+    """The next hour's mark, from a moment on, at which the count is even.
+
+    All dials differ from the count behind them by an even number: a value half way between two counts is then
+    rounded to the same one on either.
+    """
+    while _counts_at(growth, at_us) % 2:
+        at_us += HOUR_US
+    return at_us
 
 
 def register_exchanges(document: dict[str, Any], city: City, exchanges: Sequence[Exchange]) -> None:

@@ -1,9 +1,10 @@
 """What the server must find: a slow and plain second reading of `docs/rules.md` for readings that don't lie.
 
 Registers are interpolated at the quarter-hours and rounded once, deltas split by the largest remainder, rates
-integrated by trapezoids; a source is the signed sum of its channels, an entry that sum times the factor, rounded
-once, half to even. Rollover, reset and exchange of meters don't appear here: `Series.meant` counts on through
-them, and that is the point of comparing.
+integrated by trapezoids; a derived channel is a formula of amounts and means (but that of steam, which isn't here);
+a source is the signed sum of its channels, an entry that sum times the factor of a gas, rounded once, half to even.
+Rollover, reset and exchange of meters don't appear here: `Series.meant` counts on through them, and that is the
+point of comparing.
 """
 
 from __future__ import annotations
@@ -123,15 +124,70 @@ def _rate(at: Sequence[int], levels: Sequence[int], steps: Fraction) -> dict[int
     return result
 
 
+DERIVED_EXPONENT = -6
+# What a mean share makes of an amount: of a percentage the same unit, of mg/m3 of a volume kilograms.
+_SHARES = {"percent": Fraction(1, 100), "mg/m3": Fraction(1, 1_000_000)}
+
+
+def means(series: Series) -> Amounts:
+    """Means of a channel that has no amounts, over each whole interval between its readings."""
+    count = series.channel.count
+    exponent = min(0, ledger_exponent(count))
+    steps = count / Fraction(10) ** exponent
+    hours = _rate(series.at_us.tolist(), series.meant.tolist(), steps * HOUR_US / INTERVAL_US)
+    return Amounts(exponent, hours)
+
+
+def derived(function: str, inputs: Mapping[str, tuple[str, Amounts]]) -> Amounts | None:
+    """A derived channel in its function's own unit; None for a function of properties (steam_heat).
+
+    inputs  by name: the unit, and the amounts or means
+    """
+    if function == "product":
+        ((amount, _),) = (each for each in inputs.items() if each[1][0] not in _SHARES)
+        ((share, (unit, _)),) = (each for each in inputs.items() if each[1][0] in _SHARES)
+        scale = _SHARES[unit]
+
+        def formula(of: Mapping[str, Fraction]) -> Fraction:
+            return of[amount] * of[share] * scale
+
+    elif function == "gas_at_normal":
+        mpa = Fraction(1, {"MPa": 1, "bar": 10}[inputs["pressure"][0]])
+
+        def formula(of: Mapping[str, Fraction]) -> Fraction:
+            kelvin = Fraction("273.15") + of["temperature"]
+            return of["volume"] * of["pressure"] * mpa / Fraction("0.101325") * Fraction("273.15") / kelvin
+
+    elif function == "hot_water_heat":
+
+        def formula(of: Mapping[str, Fraction]) -> Fraction:
+            return of["mass"] * (of["temperature"] - 20) * Fraction("4.1868") / 1000
+
+    else:
+        return None
+    result = {}
+    for at in sorted(set.intersection(*(set(known.by_start_us) for _, known in inputs.values()))):
+        values = {
+            name: known.by_start_us[at] * Fraction(10) ** known.exponent
+            for name, (_, known) in inputs.items()
+        }
+        exact = formula(values) / Fraction(10) ** DERIVED_EXPONENT
+        result[at] = round_half_even(exact.numerator, exact.denominator)
+    return Amounts(DERIVED_EXPONENT, result)
+
+
 def signed_sum(expression: str, by_name: Mapping[str, Amounts]) -> Amounts:
     """A source's amounts: known where each of its terms is.
 
     `expression` is the registry's: names with ` + ` and ` - ` between them.
     """
     words = expression.split()
-    terms = [(1, words[0])] + [
-        (1 if sign == "+" else -1, name) for sign, name in zip(words[1::2], words[2::2], strict=True)
-    ]
+    if words[0] in ("+", "-"):
+        terms = [(1 if words[0] == "+" else -1, words[1])]
+        words = words[1:]
+    else:
+        terms = [(1, words[0])]
+    terms += [(1 if sign == "+" else -1, name) for sign, name in zip(words[1::2], words[2::2], strict=True)]
     exponent = min(by_name[name].exponent for _, name in terms)
     starts = set.intersection(*(set(by_name[name].by_start_us) for _, name in terms))
     scaled = [

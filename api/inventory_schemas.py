@@ -34,6 +34,14 @@ class InventoryFactor(Shape):
     note: str | None = None
 
 
+class InputUncertainty(Shape):
+    name: str
+    percent: Decimal
+    origin: Literal["given", "default"]
+    reference: str | None
+    confidence: Literal["H", "M", "L"] | None
+
+
 class InventoryActivity(Shape):
     id: str | None = None
     source: str
@@ -51,7 +59,10 @@ class InventoryActivity(Shape):
     formula: str
     clause: str
     factors: list[InventoryFactor]
-    uncertainty_percent: Decimal | None = None
+    uncertainty: Decimal | None = Field(
+        default=None, description="Relative half-width at 95 % [%], where asked for."
+    )
+    uncertainty_inputs: list[InputUncertainty] | None = None
 
 
 class InventoryTotals(Shape):
@@ -60,7 +71,10 @@ class InventoryTotals(Shape):
     by_scope: dict[str, Decimal]
     by_gas: dict[str, Decimal]
     deductions_tco2e: Decimal = Field(description="The part of the account that is deducted, negative.")
-    uncertainty_percent: Decimal | None = None
+    uncertainty: Decimal | None = Field(
+        default=None, description="Of the account, relative half-width at 95 % [%], where asked for."
+    )
+    ets_uncertainty: Decimal | None = None
 
 
 class Rounded(Shape):

@@ -92,8 +92,8 @@ def _print(answer: dict[str, Any]) -> None:
     rows += [(gas, value, reported["by_gas"][gas]) for gas, value in totals["by_gas"].items()]
     rows.append(("deductions", totals["deductions_tco2e"], reported["deductions_tco2e"]))
     print_table(("total", "tCO2e", "reported"), rows)
-    if "uncertainty" in answer:
-        print(f"\nuncertainty ± {answer['uncertainty']['account_percent']} % of the account, at 95 %")
+    if totals.get("uncertainty") is not None:
+        print(f"\nuncertainty of the account: ± {totals['uncertainty']} %, at 95 %")
     if answer["warnings"]:
         print("\nto know:")
         for each in answer["warnings"]:

@@ -72,6 +72,7 @@ def import_file(
     file: SentFile,
     *,
     by: str,
+    this_year: int,
     why: str = "",
     dry_run: bool = False,
     progress: Progress = lambda _done, _of: None,
@@ -80,7 +81,7 @@ def import_file(
 
     Raises FaultyDocument with every fault, by cell; then nothing is written. dry_run: nothing is written in any case.
     """
-    rows, found = _computed(registry, library, file, progress)
+    rows, found = _computed(registry, library, file, this_year, progress)
     with conn.transaction():
         if not dry_run:
             history.lock(conn)
@@ -117,14 +118,16 @@ def import_file(
 
 
 def _computed(
-    registry: Registry, library: FactorLibrary, file: SentFile, progress: Progress
+    registry: Registry, library: FactorLibrary, file: SentFile, this_year: int, progress: Progress
 ) -> tuple[int, list[tuple[Statement, Result]]]:
     """The number of rows, and every year of a file with what it comes to; raises FaultyDocument with every fault."""
     faults = Faults()
     found: list[tuple[Statement, Result]] = []
     rows: list[Any] = []
     try:
-        rows = read_history(file.content, registry.enterprises, library.methods, file.defaults, faults)
+        rows = read_history(
+            file.content, registry.enterprises, library.methods, file.defaults, faults, this_year
+        )
         told = statements(rows, registry.enterprises, faults)
         for number, statement in enumerate(told, 1):
             its = computed(statement, library, faults)

@@ -27,8 +27,9 @@ def read_history(
     methods: Methods,
     defaults: FileDefaults,
     faults: Faults,
+    year_max: int = YEAR_MAX,
 ) -> list[SentRow]:
-    """The rows of a file, CSV or XLSX; faults are noted, and a row with one is left out.
+    """The rows of a file, CSV or XLSX; faults are noted, and a row with one is left out. year_max: the last year.
 
     Raises FaultyDocument where the bytes are no such file, or where there are too many faults to go on.
     """

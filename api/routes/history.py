@@ -171,10 +171,12 @@ async def post_history(
 
 def _imported(context: Context, key: Key | None, file: SentFile, why: str, dry_run: bool) -> Response:
     with context.session(key) as session:  # a key that was revoked meanwhile is refused
-        registry = session.registry
+        registry, this_year = session.registry, session.calendar.local(session.now_us).year
     by = key.label if key is not None else "a visitor"
     with context.pool.connection() as conn:
-        done = import_file(conn, registry, context.library, file, by=by, why=why, dry_run=dry_run)
+        done = import_file(
+            conn, registry, context.library, file, by=by, this_year=this_year, why=why, dry_run=dry_run
+        )
     return json_answer(imported_json(done, dry_run), 200 if done.batch is None else 201)
 
 

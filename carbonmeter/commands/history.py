@@ -119,6 +119,7 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
                 load_library(),
                 file,
                 by="" if dry_run else _by(arguments),
+                this_year=registry_storage.calendar(conn).local(to_us(datetime.now(UTC))).year,
                 why="" if dry_run else arguments.why,
                 dry_run=dry_run,
                 progress=_progress,

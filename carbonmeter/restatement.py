@@ -6,19 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from accounting.differences import SourceDifference, Way
+from accounting.due import Works, add_change
 from accounting.explanation import change_in_words, factor_change
+from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_factors
 from accounting.recorded import Written
 from accounting.run import Distribute, Restated, Shared, recorded_shard
-from accounting.work import TickResult
+from accounting.work import Cause, TickResult
+from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.commands import print_table
 from carbonmeter.distribute import over_enterprises
 from carbonmeter.embedded import database_url
 from carbonmeter.settings import load as load_settings
+from domain.document_plan import Plan
 from domain.errors import Refused
 from domain.interval import INTERVAL_US, Calendar
 from domain.reading import decimal_text
-from storage.database import connect
+from domain.registry import Registry
+from storage import registry as registry_storage
+from storage.database import Connection, connect
 
 
 class Shard(NamedTuple):
@@ -60,6 +66,35 @@ def over_workers(scheduler: str, progress: Callable[[int], None]) -> Distribute:
         return over_enterprises(scheduler, compute_shard, shards, progress)
 
     return distribute
+
+
+def document_works(
+    conn: Connection,
+    document: bytes,
+    library: FactorLibrary,
+    cause: Cause,
+    moves_us: int | None = None,
+) -> Callable[[Registry], Works]:
+    """What accounting would have to do after the import of a registry document, under the registry in force."""
+
+    def works(registry: Registry) -> Works:
+        planned = registry_storage.check_document(
+            conn, document, catalogue=FactorCatalogue(library), moves_us=moves_us
+        )
+        return planned_works(conn, registry, planned, library, cause)
+
+    return works
+
+
+def planned_works(
+    conn: Connection, registry: Registry, planned: Plan, library: FactorLibrary, cause: Cause
+) -> Works:
+    """What accounting would have to do after an import."""
+    after = registry_storage.planned_registry(conn, registry, planned)
+    works: Works = {}
+    for change in planned.changes:
+        add_change(works, change.item, cause._replace(kind="registry"), after, registry, library)
+    return works
 
 
 def told(restated: Restated, calendar: Calendar) -> list[dict[str, Any]]:

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from accounting.factors import load as factors
+from accounting.run import Accountant, rules_of
+from accounting.work import Cause
 from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.commands import Context, Subparsers, print_json, progress
+from carbonmeter.restatement import document_works, show, told
 from domain.document_text import json_text, yaml_text
 from domain.errors import FaultyDocument, Refused
 from domain.interval import parse_time
 from storage import registry
+from storage.database import connect
 
 _LARGE_BYTES = 1_000_000
 # How items of a kind are counted in words, in the order of a document.
@@ -42,6 +46,11 @@ def register(subparsers: Subparsers) -> None:
     )
     bring.add_argument("--why", default="", metavar="TEXT", help="kept with every change")
     bring.add_argument("--by", metavar="NAME", help="kept with every change; by default the user's name")
+    bring.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only tell what the ledger's sources would become; changes nothing",
+    )
     check = actions.add_parser("check", help="list every fault of a document, or what it would change")
     for each in (bring, check):
         each.add_argument(
@@ -101,6 +110,8 @@ def _catalogue() -> FactorCatalogue:
 def _import(context: Context, arguments: argparse.Namespace) -> int:
     document = _document(arguments.file)
     by = _user() if arguments.by is None else arguments.by
+    if arguments.dry_run:
+        return _rehearse(context, arguments, document, Cause("registry", None, by, arguments.why))
     with context.database() as conn:
         done = registry.import_document(
             conn, document, by, arguments.why, catalogue=_catalogue(), moves_us=arguments.moves
@@ -129,6 +140,32 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
             f"{count} stored reading{' is' if count == 1 else 's are'} outside the validity now: "
             "stored as before, and no longer in the ledger"
         )
+    return 0
+
+
+def _rehearse(context: Context, arguments: argparse.Namespace, document: bytes, cause: Cause) -> int:
+    with context.database_url() as url, connect(url, "carbonmeter registry") as conn:
+        library = factors.load()
+        calendar = registry.calendar(conn)
+        conn.commit()
+        restated = Accountant(conn, library, rules_of(context.settings.accounting(url))).rehearse(
+            document_works(conn, document, library, cause, arguments.moves),
+            progress=lambda done, of: progress(f"rehearsed {done} of {of} enterprises"),
+        )
+    changed = told(restated, calendar)
+    if arguments.json:
+        print_json(
+            {
+                "dry_run": True,
+                "entries": restated.entries,
+                "superseded": restated.superseded,
+                "changed": changed,
+            }
+        )
+        return 0
+    print(f"{restated.entries:,} entries would be written, {restated.superseded:,} of them superseding")
+    if changed:
+        show(changed)
     return 0
 
 

@@ -8,15 +8,13 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from accounting.due import Works, add_all_sources, add_change, all_of
+from accounting.due import Works, add_all_sources, all_of
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_factors
 from accounting.run import Accountant, rules_of
 from accounting.work import Cause
-from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.commands import Context, Subparsers, print_json, progress
-from carbonmeter.restatement import over_workers, show, told
-from domain.document_plan import Plan
+from carbonmeter.restatement import document_works, over_workers, show, told
 from domain.errors import Refused
 from domain.registry import Registry
 from storage import registry as registry_storage
@@ -144,13 +142,7 @@ def _works(
 ) -> Callable[[Registry], Works]:
     """What is to be rehearsed."""
     if arguments.registry is not None:
-        document = arguments.registry.read_bytes()
-
-        def of_document(registry: Registry) -> Works:
-            planned = registry_storage.check_document(conn, document, catalogue=FactorCatalogue(library))
-            return planned_works(conn, registry, planned, library, cause)
-
-        return of_document
+        return document_works(conn, arguments.registry.read_bytes(), library, cause)
     if arguments.factors:
 
         def of_factors(registry: Registry) -> Works:
@@ -160,14 +152,3 @@ def _works(
 
         return of_factors
     return lambda registry: all_of(registry.enterprises.values(), cause)
-
-
-def planned_works(
-    conn: Connection, registry: Registry, planned: Plan, library: FactorLibrary, cause: Cause
-) -> Works:
-    """What accounting would have to do after an import."""
-    after = registry_storage.planned_registry(conn, registry, planned)
-    works: Works = {}
-    for change in planned.changes:
-        add_change(works, change.item, cause._replace(kind="registry"), after, registry, library)
-    return works

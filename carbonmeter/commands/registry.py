@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from accounting.factors import load as factors
-from accounting.run import Accountant, rules_of
-from accounting.work import Cause
 from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.commands import Context, Subparsers, print_json, progress
-from carbonmeter.restatement import document_works, show, told
 from domain.document_text import json_text, yaml_text
 from domain.errors import FaultyDocument, Refused
 from domain.interval import parse_time
@@ -111,7 +108,7 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
     document = _document(arguments.file)
     by = _user() if arguments.by is None else arguments.by
     if arguments.dry_run:
-        return _rehearse(context, arguments, document, Cause("registry", None, by, arguments.why))
+        return _rehearse(context, arguments, document, by)
     with context.database() as conn:
         done = registry.import_document(
             conn, document, by, arguments.why, catalogue=_catalogue(), moves_us=arguments.moves
@@ -143,7 +140,13 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rehearse(context: Context, arguments: argparse.Namespace, document: bytes, cause: Cause) -> int:
+def _rehearse(context: Context, arguments: argparse.Namespace, document: bytes, by: str) -> int:
+    # These bring the kernels, most of a second that no other action needs.
+    from accounting.run import Accountant, rules_of
+    from accounting.work import Cause
+    from carbonmeter.restatement import document_works, show, told
+
+    cause = Cause("registry", None, by, arguments.why)
     with context.database_url() as url, connect(url, "carbonmeter registry") as conn:
         library = factors.load()
         calendar = registry.calendar(conn)

@@ -7,6 +7,7 @@ import { forget, h, fill, setAttribute, setText } from "./dom.js";
 import {
   fetchEmissions, fetchIntensity, fetchWindows, showEmissions, showIdentity, showIntensity, showSources, showWindows,
 } from "./enterprise.js";
+import { fetchFindings, showFindings } from "./findings.js";
 import { span } from "./format.js";
 import { chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { channelsOf, fetchHealth, showMeters } from "./meters.js";
@@ -115,8 +116,8 @@ async function refreshEnterprise(now) {
   if (known.detail !== detail) {
     known.detail = detail;
     known.factors.clear();
-    for (const id of ["windows-items", "sources", "meters-rows"]) forget(byId(id));
-    for (const id of ["windows", "emissions", "intensity", "meters"]) setAttribute(byId(id), "data-state", "loading");
+    for (const id of ["windows-items", "sources", "meters-rows", "findings-rows"]) forget(byId(id));
+    for (const id of ["windows", "emissions", "intensity", "meters", "findings"]) setAttribute(byId(id), "data-state", "loading");
   }
   const end = newestEnd(now);
   await part(byId("emissions"), async () => {
@@ -136,6 +137,7 @@ async function refreshEnterprise(now) {
       await refreshFactors(detail, now, signal);
     }),
     part(byId("intensity"), () => refreshIntensity(detail, end, now, signal)),
+    part(byId("findings"), async () => { detail.findings = await fetchFindings(uscc, end, signal); showFindings(detail.findings); }),
     part(byId("meters"), async () => {
       const channels = channelsOf(detail.meters, now);
       showMeters(channels, detail.healths, now);
@@ -281,6 +283,7 @@ function redraw() {
   if (detail.windows) showWindows(detail.windows, detail.enterprise.sources ?? []);
   if (detail.emissions) showEmissionsPanel();
   if (detail.intensity) showIntensity(detail.intensity, detail.product);
+  if (detail.findings) showFindings(detail.findings);
   if (detail.meters) showMeters(channelsOf(detail.meters, Date.now()), detail.healths, Date.now());
 }
 

@@ -131,6 +131,14 @@ DOCUMENT: dict[str, Any] = {
             [{"id": "crude_steel", "expression": "P-01/steel_t", "unit": "t"}],
             park="XT-ETDZ",
             flags=["key", "two_high", "ets"],
+            checks=[
+                {
+                    "id": "feeders",
+                    "rule": "main_against_subs",
+                    "main": "E-01/import_kwh",
+                    "subs": "E-02/export_kwh",
+                }
+            ],
         ),
         _enterprise(
             CEMENT,
@@ -211,3 +219,6 @@ def populate(conn: Connection) -> None:
     )
     bed.store(_counter("E-01/import_kwh", 800, _stamps()), OFFICES)
     bed.tick()
+    assert bed.accountant is not None
+    while bed.accountant.validate(NOW_US):
+        pass

@@ -19,7 +19,7 @@ from accounting.factors.load import load as load_library
 from api.app import create_app
 from api.settings import ApiSettings
 from domain.interval import DAY_US, INTERVAL_US
-from storage import keys
+from storage import findings, keys
 from tests.accounting.bed import Bed, Sent
 from tests.api import dashboard_scene as scene
 from tests.api.serving import serving
@@ -338,6 +338,35 @@ def test_the_report_of_the_year_can_be_taken_along(open_page: Open) -> None:
         language = "" if format_ == "JSON" else "-en"
         assert waiting.value.suggested_filename == f"report-{scene.STEEL}-2026{language}.{format_.lower()}"
         expect(place.get_by_role("button", name=format_)).to_be_enabled()
+
+
+def test_findings_stand_with_evidence_tonnes_and_state(open_page: Open, site: Site) -> None:
+    (finding,) = site.get("/v1/findings", uscc=scene.STEEL, rule="main_against_subs")["items"]
+    page = settled(open_page(e=scene.STEEL))
+    expect(page.locator("#findings")).to_have_attribute("data-state", "ready")
+    expect(page.locator("#findings-summary")).to_contain_text("1 open")
+    row = page.locator(f'#findings-rows tr[data-finding="{finding["id"]}"]')
+    expect(row).to_contain_text("main meter against the sum of its sub-meters")
+    expect(row).to_contain_text("feeders: E-01/import_kwh, E-02/export_kwh")
+    expect(row.locator(".severity .chip")).to_have_text("medium")
+    expect(row.locator(".doubt")).to_have_attribute(
+        "data-exact", finding["in_doubt_co2e_kg"].replace("-", "−")
+    )
+    assert Decimal(finding["in_doubt_co2e_kg"]) > 0
+    expect(row.locator(".state-of .word")).to_have_text("open")
+    row.locator("summary").click()
+    expect(row.locator(".evidence")).to_contain_text("tolerance 0.030000")
+    expect(row.locator(".evidence")).to_contain_text("carbonmeter: found")
+    with site.database.connect() as conn:
+        assert findings.explain(conn, finding["id"], "李雷", "出线表不在总表之下")
+    page = settled(open_page(locale="zh-CN", e=scene.STEEL))
+    row = page.locator(f'#findings-rows tr[data-finding="{finding["id"]}"]')
+    expect(row).to_contain_text("总表与分表之和不符")
+    expect(row.locator(".state-of")).to_contain_text("已说明李雷: 出线表不在总表之下")
+    page = settled(open_page(e=scene.OFFICES))
+    expect(page.locator("#findings > .message")).to_have_text(
+        "The checks between channels have found nothing."
+    )
 
 
 def test_it_can_be_used_by_keyboard_alone(open_page: Open) -> None:

@@ -81,7 +81,7 @@ def import_file(
 
     Raises FaultyDocument with every fault, by cell; then nothing is written. dry_run: nothing is written in any case.
     """
-    rows, found = _computed(registry, library, file, this_year, progress)
+    rows, found = checked(registry, library, file, this_year, progress)
     with conn.transaction():
         if not dry_run:
             history.lock(conn)
@@ -117,8 +117,12 @@ def import_file(
     return Done(batch, rows, sorted(years, key=lambda each: (each.uscc, each.year)))
 
 
-def _computed(
-    registry: Registry, library: FactorLibrary, file: SentFile, this_year: int, progress: Progress
+def checked(
+    registry: Registry,
+    library: FactorLibrary,
+    file: SentFile,
+    this_year: int,
+    progress: Progress = lambda _done, _of: None,
 ) -> tuple[int, list[tuple[Statement, Result]]]:
     """The number of rows, and every year of a file with what it comes to; raises FaultyDocument with every fault."""
     faults = Faults()

@@ -69,6 +69,10 @@ FIXED: Mapping[str, Column] = MappingProxyType(
         )
     }
 )
+UNKNOWN = Column(
+    "", "", ""
+)  # of a header that means nothing: told once, and not again for each cell below it
+
 _BEFORE_PARAMETERS = ("uscc", "name", "edition", "year", "source", "fuel", "material", "amount", "unit")
 _AFTER_PARAMETERS = ("provenance", "reference", "note")
 
@@ -114,8 +118,8 @@ def find(header: str) -> Column | None:
 def similar(header: str) -> str:
     """What to do about a header that none is found for."""
     known = _known()
-    for called, unit in _with_unit(normal(header).rstrip("*").rstrip()):
-        parameter = known.by_name.get(called)
+    for called, unit in _with_unit(header.strip().rstrip("*").rstrip()):
+        parameter = known.by_name.get(normal(called))
         if parameter is not None:
             units = [each.unit for each in load().parameter_units if each.parameter == parameter]
             return f"{parameter} comes in {', '.join(dict.fromkeys(units))}, not in {unit!r}"

@@ -10,11 +10,11 @@ from datetime import date, timedelta
 
 from accounting.history import vocabulary
 from accounting.history.cells import Cell, CellKind, Faults, FileRow, place_of
-from accounting.history.columns import FIXED, Column
+from accounting.history.columns import FIXED, UNKNOWN, Column
 from accounting.history.vocabulary import Provenance
 from accounting.methods.data_file import parse_decimal
 from accounting.methods.load import Methods
-from domain.identity import uscc_fault
+from domain.identity import is_identifier, uscc_fault
 from domain.interval import EPOCH_DATE
 from domain.registry import Enterprise, dated_value
 
@@ -89,6 +89,8 @@ class RowReader:
             column = columns.get(index)
             if column is None:
                 self._fault_at(index, "stands in a column without a header", None, cell.text)
+            elif column is UNKNOWN:
+                self.ok = False
             elif cell.kind is CellKind.FORMULA:
                 text = "is a formula; copy the cells and paste them as values"
                 self._fault_at(index, text, column.code, cell.text)
@@ -248,10 +250,20 @@ class RowReader:
         elif enterprise is not None:
             edition = edition or registered_edition(enterprise, period)
             edition = edition or self.known.methods.own_edition(enterprise.industry)
-            source = vocabulary.understood(source, vocabulary.sources(enterprise.industry, edition))
+            words = vocabulary.sources(enterprise.industry, edition)
+            source = vocabulary.understood(source, words)
+            if not is_identifier(source):
+                known = ", ".join(dict.fromkeys(words.values()))
+                self._fault(
+                    "source",
+                    f"source {source[:60]!r} is none of {enterprise.industry} under {edition}: {known}",
+                )
         activity["source"] = source
         if (fuel := self._text("fuel")) is not None:
-            activity["fuel"] = vocabulary.understood(fuel, vocabulary.fuels())
+            activity["fuel"] = fuel = vocabulary.understood(fuel, vocabulary.fuels())
+            if not is_identifier(fuel):
+                text = f"fuel {fuel[:60]!r} is unknown; one of your own needs a code of letters and digits, and its values"
+                self._fault("fuel", text)
         if (material := self._text("material")) is not None:
             words = (
                 vocabulary.materials(enterprise.industry, source) if enterprise is not None and source else {}

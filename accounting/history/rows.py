@@ -6,11 +6,11 @@ What only accounting can judge (whether a source exists, a parameter is required
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from accounting.history.cells import BYTES_MAX, ROWS_MAX, Faults, FileRow, Sheet, column_letters
-from accounting.history.columns import FIXED, Column, find, similar
+from accounting.history.columns import FIXED, UNKNOWN, Column, find, similar
 from accounting.history.csv_file import read_csv
 from accounting.history.row import YEAR_MAX, FileDefaults, Known, Place, RowReader, SentRow
 from accounting.history.xlsx_file import open_xlsx
@@ -103,51 +103,41 @@ class _Reader:
 
     def _header(self, sheet: str | None, row: FileRow) -> dict[int, Column] | None:
         """The columns by index; None, with a fault, where this is no header."""
-        columns: dict[int, Column] = {}
-        unknown: list[tuple[int, str]] = []
-        for index, cell in row.cells.items():
-            column = find(cell.text)
-            if column is None:
-                unknown.append((index, cell.text))
-            else:
-                columns[index] = column
-        if not columns:
+        columns = {index: find(cell.text) or UNKNOWN for index, cell in row.cells.items()}
+        if all(column is UNKNOWN for column in columns.values()):
             text = "expected the header, with columns such as uscc, year, source, amount, unit"
-            hint = (
-                "; a sheet that is none of the data has a name that begins with #"
-                if sheet is not None
-                else ""
-            )
-            self.faults.add(sheet, row.number, None, text + hint)
+            if sheet is not None:
+                text += "; a sheet that is none of the data has a name that begins with #"
+            self.faults.add(sheet, row.number, None, text)
             return None
-        for index, text in unknown:
-            self.faults.add(
-                sheet, row.number, index, f"no column is called {text[:60]!r}; {similar(text)}", value=text
-            )
         given: dict[str, int] = {}
         for index, column in columns.items():
-            if column.code in given:
-                first = column_letters(given[column.code])
-                text = f"{column.code} is given twice, in column {first} already"
-                self.faults.add(sheet, row.number, index, text, column.code)
-            given.setdefault(column.code, index)
-        for field_, needed in (
-            ("uscc", self.known.defaults.uscc is None),
-            ("year", "from" not in given or "to" not in given),
-            ("source", True),
-            ("amount", True),
-            ("unit", True),
-            ("provenance", self.known.defaults.provenance is None),
-        ):
-            if needed and field_ not in given:
-                instead = {
-                    "year": ", or from and to",
-                    "uscc": ", or one for the whole file",
-                    "provenance": ", or one for the whole file",
-                }
-                text = f"column {field_} ({FIXED[field_].zh}) is missing{instead.get(field_, '')}"
-                self.faults.add(sheet, row.number, None, text, field_)
+            sent = row.cells[index].text
+            if column is UNKNOWN:
+                text = f"no column is called {sent[:60]!r}; {similar(sent)}"
+                self.faults.add(sheet, row.number, index, text, value=sent)
+            elif column.code in given:
+                text = f"{column.code} is given twice, in column {column_letters(given[column.code])} already"
+                self.faults.add(sheet, row.number, index, text, column.code, sent)
+            else:
+                given[column.code] = index
+        self._missing_columns(sheet, row.number, given)
         return columns
+
+    def _missing_columns(self, sheet: str | None, row: int, given: Collection[str]) -> None:
+        defaults = self.known.defaults
+        for field, needed, instead in (
+            ("uscc", defaults.uscc is None, ", or one for the whole file"),
+            ("year", not {"from", "to"} <= set(given), ", or from and to"),
+            ("source", True, ""),
+            ("amount", True, ""),
+            ("unit", True, ""),
+            ("provenance", defaults.provenance is None, ", or one for the whole file"),
+        ):
+            if needed and field not in given:
+                self.faults.add(
+                    sheet, row, None, f"column {field} ({FIXED[field].zh}) is missing{instead}", field
+                )
 
 
 def _is_header(row: FileRow, columns: Mapping[int, Column]) -> bool:

@@ -117,16 +117,18 @@ def computed(statement: Statement, library: FactorLibrary, faults: Faults) -> Re
     try:
         return result(statement.document, [row.provenance for row in statement.rows], library)
     except FaultyDocument as error:
+        told: set[tuple[int, str | None]] = set()
         for fault in error.faults:
-            _add(fault, statement, faults)
+            _add(fault, statement, faults, told)
         return None
 
 
-def _add(fault: Fault, statement: Statement, faults: Faults) -> None:
+def _add(fault: Fault, statement: Statement, faults: Faults, told: set[tuple[int, str | None]]) -> None:
+    """Note a fault at its cell; of several of one cell the first, which the others mostly follow from."""
     match = _ACTIVITY.match(fault.place)
     if match is None:
         row, code = statement.rows[0], fault.place or None
-        what = f"{statement.enterprise.uscc} {statement.year}: {fault}"
+        what = f"{statement.enterprise.uscc} {statement.year}: {fault.message}"
     else:
         row = statement.rows[int(match[1])]
         code = match[3]
@@ -135,6 +137,9 @@ def _add(fault: Fault, statement: Statement, faults: Faults) -> None:
         what = fault.message
         if code is not None and match[3] not in what.split():
             what = f"{match[3]} {what}" if what.startswith("is ") else f"{match[3]}: {what}"
+    if (id(row), code) in told:
+        return
+    told.add((id(row), code))
     column = None if code is None else row.place.columns.get(code)
     faults.add(
         row.place.sheet, row.place.row, column, what, code, None if code is None else row.sent.get(code)

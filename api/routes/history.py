@@ -162,8 +162,15 @@ async def post_history(
         raise Problem(
             415, [Fault("content-type", f"{media[:80]!r} is not taken; send {CSV_TYPE} or {XLSX_TYPE}")]
         )
+    faults = [
+        Fault(name, "holds a null character")
+        for name, text in (("why", why), ("file_name", file_name))
+        if "\0" in text
+    ]
     if uscc is not None and (fault := uscc_fault(uscc)):
-        raise Problem(422, [Fault("uscc", fault)])
+        faults.append(Fault("uscc", fault))
+    if faults:
+        raise Problem(422, faults)
     content = await body_of(request, BYTES_MAX)
     file = SentFile(content, file_name, FileDefaults(uscc, provenance))
     return await run_in_threadpool(_imported, context, key, file, why, dry_run)

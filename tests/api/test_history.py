@@ -208,7 +208,8 @@ def test_a_year_that_has_not_begun_is_refused(client: TestClient) -> None:
 def test_what_holds_for_the_whole_file_comes_with_the_request(client: TestClient) -> None:
     content = b"year,source,amount,unit\n2023,purchased_heat,1,GJ\n"
     assert_problem(post(client, content), 422)
-    assert_problem(post(client, content, uscc="nonsense", provenance="reported"), 422)
+    problem = assert_problem(post(client, content, uscc="nonsense", why="x\0", file_name="\0"), 422)
+    assert {each["place"] for each in problem["errors"]} == {"why", "file_name", "uscc"}
     assert post(client, content, uscc=STEEL, provenance="estimated").status_code == 201
     (item,) = client.get(f"/v1/enterprises/{STEEL}/history").json()["items"]
     assert (item["year"], item["provenance"]) == (2023, "estimated")

@@ -58,11 +58,11 @@ class PointRun:
         self._base_day = calendar.day(self.tail.last_us) + 1
         self.from_day = calendar.day(self._anchor)
         self._first_us = ceil_interval(self._anchor)
-        self.to_day = self._last_day = calendar.day(self.touched[1])
+        self.to_day = self.last_day = calendar.day(self.touched[1])
 
     def begin(self, anchor: int, first_day: int, last_day: int) -> None:
         """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""
-        self._last_day = last_day
+        self.last_day = last_day
         self._anchor = NO_ANCHOR if self.work.whole else anchor
         # The day from whose start on readings may come and leave what lies before the anchor as it is.
         self._base_day = first_day if self.touched is None else self._calendar.day(self.touched[0])
@@ -84,7 +84,7 @@ class PointRun:
         """Recompute the window from its readings (READING_DTYPE) and the rows that stand (CONSUMPTION_ROW)."""
         calendar = self._calendar
         end_day = self.to_day + 1
-        complete = self.to_day >= self._last_day
+        complete = self.to_day >= self.last_day
         if self._anchor != NO_ANCHOR:
             readings = readings[readings["at"] >= self._anchor]
         result = channel_intervals(
@@ -119,7 +119,7 @@ class PointRun:
             self.from_day = min(until, end_day) if self._anchor == NO_ANCHOR else calendar.day(self._anchor)
             if len(readings) < WINDOW_READINGS // 2 or until <= self.from_day:
                 self.span = max(2 * self.span, WINDOW_DAYS)
-            self.to_day = min(max(self.to_day, until) + self.span, self._last_day)
+            self.to_day = min(max(self.to_day, until) + self.span, self.last_day)
 
     def _known_anchor(self, day: int, standing: dict[int, int]) -> int:
         """The anchor of a day of which the window's readings give none."""
@@ -170,6 +170,9 @@ class PointRun:
 
     def _count(self, readings: Rows, until_us: int) -> None:
         mine = readings[(readings["at"] >= self._first_us) & (readings["at"] < until_us)]
+        stamps = np.sort(mine["at"])
+        if (stamps[1:] != stamps[:-1]).all():
+            return  # every stamp once: neither a duplicate nor a conflict
         for gateway, pair in gateway_tallies(self.point, mine).items():
             before = self.tallies.get(gateway, (0, 0))
             self.tallies[gateway] = (before[0] + pair[0], before[1] + pair[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from domain.registry import Enterprise, Point
 Touched = dict[int, tuple[Rows, Cause]]  # by point: the days that changed, and why
 
 CHUNK_READINGS = 256  # of a channel-day; a full chunk isn't rewritten when the day goes on
+POINT_DAYS_MAX = 4_000  # recomputed together, each of about 10 KB with its readings
 PIECE_READINGS_MAX = 4096  # appended to one chunk at once
 TAIL_READINGS_MAX = 4_000  # of a point kept in memory; a longer tail is read from the books
 TAILS_MAX = 200_000  # points
@@ -51,24 +52,26 @@ class PointsRun:
                 for enterprise, work in works
             ]
         )
-        pending = runs
-        first_round = True
-        while pending:
-            stored, readings = self._load(pending, append=first_round)
-            for run in pending:
-                run.advance(self._run_id, readings[run.point.id], stored[run.point.id])
-            pending = [run for run in pending if not run.done]
-            first_round = False
-        self._write_consumption([(run.enterprise, changes) for run in runs for changes in run.changes])
-        for run in runs:
-            if run.work.whole:
-                self._books.replace_tallies(run.point.id, run.tallies)
-            self._keep_tail(run)
-        return {
-            run.point.id: (np.concatenate([changes.rows["day"] for changes in run.changes]), run.work.cause)
-            for run in runs
-            if run.changes
-        }
+        touched: Touched = {}
+        for part in _parts(runs):
+            pending = part
+            first_round = True
+            while pending:
+                stored, readings = self._load(pending, append=first_round)
+                for run in pending:
+                    run.advance(self._run_id, readings[run.point.id], stored[run.point.id])
+                pending = [run for run in pending if not run.done]
+                first_round = False
+            self._write_consumption([(run.enterprise, changes) for run in part for changes in run.changes])
+            for run in part:
+                if run.work.whole:
+                    self._books.replace_tallies(run.point.id, run.tallies)
+                self._keep_tail(run)
+                if run.changes:
+                    days = np.concatenate([changes.rows["day"] for changes in run.changes])
+                    touched[run.point.id] = (days, run.work.cause)
+                    run.changes.clear()
+        return touched
 
     def _begin(self, runs: list[PointRun]) -> list[PointRun]:
         result = [run for run in runs if run.tail is not None]
@@ -255,6 +258,20 @@ class PointsRun:
             (states & LATE) != 0,
             self._run_id,
         )
+
+
+def _parts(runs: Sequence[PointRun]) -> Iterator[list[PointRun]]:
+    """Runs together as long as the days that they may have to do with are few."""
+    part: list[PointRun] = []
+    days = 0
+    for run in runs:
+        if part and days >= POINT_DAYS_MAX:
+            yield part
+            part, days = [], 0
+        part.append(run)
+        days += run.last_day - run.from_day + 1 if run.work.whole else run.to_day - run.from_day + 1
+    if part:
+        yield part
 
 
 def _unpack(packed: bytes, arrived: Rows | None) -> Rows:

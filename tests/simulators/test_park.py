@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from accounting.factors.load import load as load_library
+from carbonmeter.catalogue import FactorCatalogue
 from domain.errors import FaultyDocument
 from domain.identity import uscc_fault
 from domain.industry import INDUSTRIES
@@ -22,6 +24,7 @@ from simulators.faults import Faults, deliver, disturb, garbage, outages, regist
 from simulators.plant import Plant
 from simulators.profile import ChannelProfile, Growth, MeterProfile
 from simulators.series import Series, plain_dial, read, stamps
+from tests.domain.documents import faults
 
 BUILDINGS, STEEL = plant_of("public_buildings"), plant_of("steel")
 CALENDAR = Calendar()
@@ -63,6 +66,19 @@ def test_a_plant_of_each_industry_and_every_kind_of_channel() -> None:
     usccs = [PLANT_USCC, *(profile.uscc for profile in PARK_ENTERPRISES)]
     assert len(set(usccs)) == 25
     assert [uscc_fault(uscc) for uscc in usccs] == [None] * 25
+
+
+def test_plants_measure_every_source_of_their_guideline() -> None:
+    """But for electricity and heat that not every works buys or sells."""
+    library = load_library()
+    for profile in PARK_ENTERPRISES:
+        own = library.methods.own_edition(profile.industry)
+        missing = set(library.methods.by_edition[profile.industry, own]) - {s.method for s in profile.sources}
+        assert missing <= {"exported_electricity", "purchased_heat", "exported_heat"}, profile.industry
+
+
+def test_plants_have_no_faults() -> None:
+    assert faults(CITY.document(UNTIL_US, Plant(UNTIL_US)), catalogue=FactorCatalogue(load_library())) == []
 
 
 def test_every_channel_is_behind_a_gateway_and_every_source_has_its_channels() -> None:

@@ -43,6 +43,10 @@ class Books(Protocol):
 
     def ledger(self, source_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]) -> Rows: ...
 
+    def factor_days(
+        self, source_ids: Sequence[int], first_days: Sequence[int], end_days: Sequence[int]
+    ) -> list[tuple[int, int, int]]: ...
+
     def replace_ledger(self, groups: Sequence[tuple[Trait, Rows, Rows]]) -> None: ...
 
     def keep_ledger(

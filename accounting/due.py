@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
-from accounting.factors.load import FactorLibrary
+from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.sources import term_unit
 from accounting.substitution import filling_rules
 from accounting.work import Cause, EnterpriseWork, PointWork, SourceWork
@@ -37,17 +38,23 @@ def all_of(enterprises: Iterable[Enterprise], cause: Cause) -> Works:
     for enterprise in enterprises:
         for point in enterprise.points.values():
             work_of(works, enterprise).points[point.id] = PointWork(point, cause, whole=True)
-    add_all_sources(works, enterprises, cause)
+        for source in enterprise.sources.values():
+            work_of(works, enterprise).sources[source.id] = SourceWork(source, cause)
     return works
 
 
-def add_all_sources(works: Works, enterprises: Iterable[Enterprise], cause: Cause) -> None:
-    """All sources, whole: what other factors call for. What is due whole already keeps its cause."""
+def add_factors(
+    works: Works, enterprises: Iterable[Enterprise], cause: Cause, library: FactorLibrary
+) -> None:
+    """What another factor set calls for: sources where other factors are due, whole those that it fills the gaps of.
+
+    What is due for another reason too is done whole.
+    """
     for enterprise in enterprises:
         for source in enterprise.sources.values():
             mine = work_of(works, enterprise).sources
-            if source.id not in mine or mine[source.id].before is not None:
-                mine[source.id] = SourceWork(source, cause)
+            fills = bool(filling_rules(source, library.tables.substitutions))
+            mine[source.id] = SourceWork(source, cause, refactored=not fills and source.id not in mine)
 
 
 def add_change(
@@ -124,28 +131,48 @@ def affected_days(
         yield begun, end_day
 
 
+def refactored_days(
+    enterprise: Enterprise,
+    source: Source,
+    first_day: int,
+    end_day: int,
+    standing: Mapping[int, frozenset[int]],
+    id_of: Callable[[SourceFactor], int | None],
+    library: FactorLibrary,
+    calendar: Calendar,
+) -> Iterator[int]:
+    """The days within [first_day, end_day) on which a source's entries stand on other factors than are due.
+
+    standing  by day: ids of the factors of its rows
+    id_of     the id of a factor that the ledger has used before
+    """
+    day = first_day
+    while day < end_day:
+        (_, _, factors), until = _basis(enterprise, source, day, library, calendar)
+        due = {id_of(factor) for factor in factors}
+        until = min(until, end_day)
+        yield from (each for each in range(day, until) if standing.get(each, frozenset()) != due)
+        day = until
+
+
 _NEVER = 1 << 40
 
 
 def _basis(
     enterprise: Enterprise, source: Source, day: int, library: FactorLibrary, calendar: Calendar
-) -> tuple[object, int]:
-    """What a source's entries of a day rest on, comparable, and the day until which that holds."""
+) -> tuple[tuple[object, object, tuple[SourceFactor, ...]], int]:
+    """What a source's entries of a day rest on (its version, the unit of the sum, its factors), and until which day."""
     version = dated_value(source.versions, day)
     until = min(
         (d.from_day for d in source.versions if d.from_day is not None and d.from_day > day), default=_NEVER
     )
     if version is None:
-        return None, until
+        return (None, None, ()), until
     unit = term_unit(enterprise, version.terms)
-    factors: Sequence[object]
     try:
-        found = library.source_factors(enterprise, source, unit[0], day, calendar)
-        until = min([until, *(each.until_day for each in found if each.until_day is not None)])
-        factors = [
-            (each.mg_per_unit, each.gas, each.scope, each.boundaries, each.description) for each in found
-        ]
+        factors = library.source_factors(enterprise, source, unit[0], day, calendar)
     except FactorNotFound:
-        until = min(until, calendar.month_start(day, 1))
-        factors = []
-    return (version, unit, factors), until
+        return (version, unit, ()), min(until, calendar.month_start(day, 1))
+    until = min([until, *(each.until_day for each in factors if each.until_day is not None)])
+    # Until when a factor holds is no part of it.
+    return (version, unit, tuple(replace(each, from_day=None, until_day=None) for each in factors)), until

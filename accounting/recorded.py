@@ -104,6 +104,11 @@ class RecordedBooks:
         # A run writes a source's day once, after it has read it.
         return self._books.ledger(source_ids, from_days, to_days)
 
+    def factor_days(
+        self, source_ids: Sequence[int], first_days: Sequence[int], end_days: Sequence[int]
+    ) -> list[tuple[int, int, int]]:
+        return self._books.factor_days(source_ids, first_days, end_days)
+
     def known_factor(self, digest: str) -> int | None:
         return self._books.known_factor(digest)
 

@@ -22,7 +22,7 @@ import psycopg
 
 from accounting.channel import READING_DTYPE, Rules
 from accounting.differences import Differences
-from accounting.due import Works, add_all_sources, add_change, all_of, work_of
+from accounting.due import Works, add_change, add_factors, all_of, work_of
 from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
@@ -164,7 +164,7 @@ class Accountant:
             work = self._work(books, batches, changes, before)
             if cursor.factor_set != self._library.set_hash:
                 cause = Cause("factors", None, "carbonmeter", f"factor set {self._library.set_hash}")
-                add_all_sources(work, registry.enterprises.values(), cause)
+                add_factors(work, registry.enterprises.values(), cause, self._library)
             moved = Cursor(
                 batches[-1].commit_no if batches else cursor.commit_no,
                 registry.version,

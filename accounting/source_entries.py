@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from accounting.books import Books
-from accounting.due import affected_days
+from accounting.due import affected_days, refactored_days
 from accounting.entries import Changes, dense_days, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.points import Touched, touched_days
@@ -51,6 +51,7 @@ class SourcesRun:
         """Recompute the sources over changed points and those that changed themselves."""
         jobs: list[Job] = []
         spans = self._spans(group)
+        standing = self._standing(group, spans)
         for work in group:
             for source in work.enterprise.sources.values():
                 points = points_of(work.enterprise, source, self._rules)
@@ -58,7 +59,9 @@ class SourcesRun:
                 days = affected(filling_rules(source, self._rules), days, self._calendar)
                 own = work.sources.get(source.id)
                 if own is not None and source.id in spans:
-                    mine = self._own_days(work.enterprise, own, *spans[source.id])
+                    mine = self._own_days(
+                        work.enterprise, own, *spans[source.id], standing.get(source.id, {})
+                    )
                     days = np.setdiff1d(days, mine, assume_unique=True)
                     jobs += self._jobs(work, source, mine, own.cause)
                 if cause is not None:
@@ -90,8 +93,45 @@ class SourcesRun:
                 spans[id_] = min(first for first, _ in found), max(last for _, last in found) + 1
         return spans
 
-    def _own_days(self, enterprise: Enterprise, work: SourceWork, first_day: int, end_day: int) -> Rows:
+    def _standing(
+        self, group: Sequence[EnterpriseWork], spans: Mapping[int, tuple[int, int]]
+    ) -> dict[int, dict[int, frozenset[int]]]:
+        """Ids of the factors that entries stand on, by source and day, of those whose factors may be others."""
+        wants = [
+            (id_, *spans[id_])
+            for work in group
+            for id_, own in work.sources.items()
+            if own.refactored and id_ in spans
+        ]
+        found: dict[int, dict[int, frozenset[int]]] = {}
+        for id_, day, factor_id in self._books.factor_days(*columns_of(wants)):
+            days = found.setdefault(id_, {})
+            days[day] = days.get(day, frozenset()) | {factor_id}
+        return found
+
+    def _own_days(
+        self,
+        enterprise: Enterprise,
+        work: SourceWork,
+        first_day: int,
+        end_day: int,
+        standing: Mapping[int, frozenset[int]],
+    ) -> Rows:
         """The days on which a source is to be recomputed by itself."""
+        if work.refactored:
+            return np.fromiter(
+                refactored_days(
+                    enterprise,
+                    work.source,
+                    first_day,
+                    end_day,
+                    standing,
+                    lambda factor: self._books.known_factor(digest_of(factor)),
+                    self._library,
+                    self._calendar,
+                ),
+                np.int64,
+            )
         if work.before is None:
             return np.arange(first_day, end_day)
         ranges = affected_days(
@@ -218,13 +258,8 @@ class SourcesRun:
         known = self._memory.factor_ids.get(id(factor))
         if known is not None and known[0] is factor:
             return known[1]
-        content = json.dumps(
-            [str(factor.mg_per_unit), factor.gas, factor.scope, factor.boundaries, factor.description],
-            ensure_ascii=False,
-            sort_keys=True,
-        )
         factor_id = self._books.used_factor(
-            hashlib.sha256(content.encode()).hexdigest(),
+            digest_of(factor),
             self._library.set_hash,
             factor.mg_per_unit.numerator,
             factor.mg_per_unit.denominator,
@@ -232,6 +267,16 @@ class SourcesRun:
         )
         self._memory.factor_ids[id(factor)] = (factor, factor_id)
         return factor_id
+
+
+def digest_of(factor: SourceFactor) -> str:
+    """What tells one factor from another, whichever set it is from."""
+    content = json.dumps(
+        [str(factor.mg_per_unit), factor.gas, factor.scope, factor.boundaries, factor.description],
+        ensure_ascii=False,
+        sort_keys=True,
+    )
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _trait(stretch: SourceStretch) -> Trait:

@@ -67,11 +67,16 @@ class Memory:
 
 @dataclass(slots=True)
 class SourceWork:
-    """A source to recompute beside what its points call for: where it differs from `before`, or whole."""
+    """A source to recompute beside what its points call for: whole, or where that can make a difference.
+
+    before      its enterprise as the ledger stands on it: where it rests on something else since then
+    refactored  only factors can be others: where its entries stand on other ones than are due
+    """
 
     source: Source
     cause: Cause
-    before: Enterprise | None = None  # its enterprise as the ledger stands on it
+    before: Enterprise | None = None
+    refactored: bool = False
 
 
 @dataclass(slots=True)

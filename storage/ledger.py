@@ -315,6 +315,25 @@ class Books:
         """Rows of each source from its first to its last day, both included, LEDGER_ROW (n,)."""
         return self._rows("ledger_days", "source_id", _LEDGER_COLUMNS, source_ids, from_days, to_days)
 
+    def factor_days(
+        self, source_ids: Sequence[int], first_days: Sequence[int], end_days: Sequence[int]
+    ) -> list[tuple[int, int, int]]:
+        """(source, day, factor) of the rows that stand on one, of each source on its days [first, end)."""
+        if not source_ids:
+            return []
+        rows = copy_out(
+            self._cursor,
+            """SELECT t.source_id, t.day, t.factor_id
+               FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS want (id, first, until)
+               JOIN ledger_days t ON t.source_id = want.id AND t.day >= want.first AND t.day < want.until
+               WHERE t.factor_id <> 0""",
+            [("source_id", "int4", 0), ("day", "int4", 0), ("factor_id", "int8", 0)],
+            [list(source_ids), list(first_days), list(end_days)],
+        )
+        return list(
+            zip(rows["source_id"].tolist(), rows["day"].tolist(), rows["factor_id"].tolist(), strict=True)
+        )
+
     def replace_ledger(self, groups: Sequence[tuple[Trait, npt.NDArray[Any], npt.NDArray[Any]]]) -> None:
         """Put rows (LEDGER_ROW, with the ids of their enterprises) in the place of those of their source-days."""
         rows = np.concatenate([rows for _, rows, _ in groups])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from accounting.due import Works, add_all_sources, all_of
+from accounting.due import Works, add_factors, all_of
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_factors
 from accounting.run import Accountant, rules_of
@@ -147,7 +147,7 @@ def _works(
 
         def of_factors(registry: Registry) -> Works:
             works: Works = {}
-            add_all_sources(works, registry.enterprises.values(), cause._replace(kind="factors"))
+            add_factors(works, registry.enterprises.values(), cause._replace(kind="factors"), library)
             return works
 
         return of_factors

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounting.due import affected_days
-from accounting.factors.load import load
+from accounting.due import affected_days, refactored_days
+from accounting.factors.load import FOLDER, FactorLibrary, SourceFactor, load
+from accounting.factors.read import read_tables
+from accounting.source_entries import digest_of
 from domain.interval import DAY_US, Calendar, parse_time
 from domain.registry import Enterprise
 from storage import registry
-from tests.accounting.bed import USCC, Bed, Sent, enterprise
+from tests.accounting.bed import REGISTER, USCC, Bed, Sent, enterprise
 from tests.servers import Database, DatabaseServer
 
 CALENDAR = Calendar()
@@ -96,6 +100,48 @@ def test_a_name_touches_nothing_and_an_edition_what_it_decides(plain_database: D
     )
     assert affected(before, named) == []
     assert affected(named, other) == [(day("2023-02-20"), day("2023-06-01"))]
+
+
+def test_another_factor_set_touches_the_days_that_stand_on_other_factors(
+    plain_database: Database, tmp_path: Path
+) -> None:
+    shutil.copytree(FOLDER, tmp_path / "factors")
+    (tmp_path / "factors" / "grid" / "average_2023.csv").unlink()
+    older = FactorLibrary(read_tables(tmp_path / "factors", load().methods), load().methods)
+    grid = {"id": "grid", "method": "purchased_electricity", "expression": "E-01/kwh"}
+    (owner,) = registered(plain_database, enterprise({"E-01": [REGISTER]}, [grid]))
+    source = owner.sources["grid"]
+    first, end = day("2022-12-25"), day("2023-01-10")
+    used: dict[str, int] = {}
+
+    def id_of(factor: SourceFactor) -> int:
+        return used.setdefault(digest_of(factor), len(used) + 1)
+
+    standing = {
+        each: frozenset(
+            id_of(factor) for factor in older.source_factors(owner, source, "kWh", each, CALENDAR)
+        )
+        for each in range(first, end)
+    }
+
+    def touched(library: FactorLibrary) -> list[int]:
+        return list(
+            refactored_days(
+                owner,
+                source,
+                first,
+                end,
+                standing,
+                lambda factor: used.get(digest_of(factor)),
+                library,
+                CALENDAR,
+            )
+        )
+
+    assert touched(older) == []
+    assert touched(load()) == list(range(day("2023-01-01"), end))
+    del standing[day("2022-12-30")]
+    assert touched(older) == [day("2022-12-30")]
 
 
 changes = st.one_of(

@@ -11,7 +11,7 @@ import pytest
 
 from accounting.channel import Rules
 from accounting.differences import Way
-from accounting.due import Works, add_all_sources, all_of
+from accounting.due import Works, add_factors, all_of
 from accounting.factors.load import FOLDER, FactorLibrary, load
 from accounting.factors.read import read_tables
 from accounting.run import Accountant, Restated
@@ -125,7 +125,7 @@ def test_a_factor_set_before_it_is_adopted(bed: Bed, tmp_path: Path) -> None:
 
     def works(registry: Registry) -> Works:
         result: Works = {}
-        add_all_sources(result, registry.enterprises.values(), CAUSE._replace(kind="factors"))
+        add_factors(result, registry.enterprises.values(), CAUSE._replace(kind="factors"), load())
         return result
 
     told = Accountant(bed.conn, load(), Rules()).rehearse(works)
@@ -135,6 +135,10 @@ def test_a_factor_set_before_it_is_adopted(bed: Bed, tmp_path: Path) -> None:
     ((old, new),) = each.factors
     values = [told.descriptions[id_]["factors"][0]["value"] for id_ in (old, new)]
     assert values == ["0.4900", "0.4976"]
+    bed.accountant = Accountant(bed.conn, load(), Rules())
+    bed.tick()
+    assert (ledger_mg(bed), history_mg(bed)) == (each.after_mg, each.before_mg)
+    assert bed.rehearse().entries == 0
 
 
 def test_other_rules_of_some_days_or_enterprises(bed: Bed) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from accounting.coverage import Expectation, product_ranges
 from accounting.report.build import build
-from accounting.report.document import FindingLine, Report
+from accounting.report.document import FindingLine, Report, Statement
 from accounting.report.figures import tonnes
 from accounting.report.reporter import year_days
 from accounting.report.year import BOUNDARIES, Books, LedgerFactor, ProductOutput
@@ -19,11 +19,11 @@ from api.periods import Range
 from api.routes.emissions import enterprise_subject, expected_of
 from api.sums import coverage_text
 from domain.finding import RULES_ACTOR
-from domain.interval import to_us
+from domain.interval import from_us, to_us
 from domain.reading import Quality
 from domain.registry import Enterprise, dated_value
 from domain.validation import FindingState
-from storage import emissions, findings, reports
+from storage import emissions, findings, history, reports
 from storage.emissions import By
 
 
@@ -50,6 +50,7 @@ def report_of(session: Session, enterprise: Enterprise, year: int, as_of_us: int
         expected,
         _products(session, enterprise, whole, until_us, None if as_of_us is None else run_id),
         _findings(session, enterprise, whole, as_of_us),
+        _statement(session, enterprise, year, as_of_us),
         as_of_us=until_us,
         run=None if run is None else run.id,
         run_committed_us=None if run is None else to_us(run.committed_at),
@@ -132,3 +133,27 @@ def _findings(
             )
         )
     return result
+
+
+def _statement(session: Session, enterprise: Enterprise, year: int, as_of_us: int | None) -> Statement | None:
+    """What was stated of the year by rows of a file, the version in force at a moment."""
+    found = history.in_force(
+        session.conn,
+        [enterprise.id],
+        first_year=year,
+        last_year=year,
+        as_of=None if as_of_us is None else from_us(as_of_us),
+    )
+    if not found:
+        return None
+    (version,) = found
+    return Statement(
+        version.id,
+        version.number,
+        session.text(to_us(version.at)),
+        version.by,
+        version.why,
+        version.file_name,
+        str(version.summary["provenance"]),
+        dict(history.answers(session.conn, [version.id])[version.id]),
+    )

@@ -51,6 +51,7 @@ def build(
             quality_lines(its),
             weak_figures(factors),
             list(books.findings),
+            books.statement,
             provenance,
         )
     )

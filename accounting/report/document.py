@@ -316,6 +316,25 @@ class FindingLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What was stated of the year by rows of a file, beside what the meters tell; the two are never added up.
+
+    version, number  its id, and how many versions of the year there were with it
+    provenance       the weakest among its rows: estimated, reported, verified
+    answer           the inventory's whole answer (docs/inventory.md)
+    """
+
+    version: int
+    number: int
+    at: str
+    by: str
+    why: str
+    file: str | None
+    provenance: str
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What the report was made from: with it, it can be made again.
 
@@ -352,6 +371,7 @@ class Report:
     quality: list[QualityLine]
     weak_figures: list[WeakFigure]
     findings: list[FindingLine]
+    statement: Statement | None
     provenance: Provenance
     sha256: str = field(default="")
 

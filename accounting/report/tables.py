@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from accounting.factors.names import name as name_of
 from accounting.report.document import Report
+from accounting.report.inventory_tables import inventory_tables
 from accounting.report.layout import Cell, Column, Form, Paper, Table
 from accounting.report.texts import Language, known_text, text
 from domain.unit import QUANTITIES
@@ -36,6 +38,7 @@ def paper(report: Report, language: str) -> Paper:
             its.quality(),
             its.weak(),
             its.findings(),
+            *its.statement(),
             its.provenance(),
         ],
         its.t("hash", hash=report.sha256),
@@ -67,6 +70,9 @@ class _Tables:
         """Of the closed list, whose names are English, then Chinese."""
         english, _, chinese = QUANTITIES[code].name.rpartition(" ")
         return self.choose(chinese, english)
+
+    def stated(self, provenance: str) -> str:
+        return self.t("reported_provenance" if provenance == "reported" else provenance)
 
     def boundaries(self, codes: Iterable[str]) -> str:
         return ", ".join(self.t(code) for code in codes)
@@ -471,6 +477,17 @@ class _Tables:
             for each in self.report.findings
         ]
         return Table(self.t("table8"), columns, rows, [self.t("findings_note")])
+
+    def statement(self) -> list[Table]:
+        its = self.report.statement
+        if its is None:
+            return []
+        told = self.t("table9_note", file=its.file or "–", by=its.by, at=its.at, number=its.number)
+        tables = inventory_tables(its.answer, self.language)
+        first = replace(
+            tables[0], notes=[told, f"{self.t('statement_provenance')}: {self.stated(its.provenance)}"]
+        )
+        return [replace(each, title=f"{self.t('table9')} · {each.title}") for each in (first, *tables[1:])]
 
     def provenance(self) -> Table:
         its = self.report.provenance

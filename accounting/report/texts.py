@@ -147,6 +147,17 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "H: read in the guideline or standard itself; M: one secondary source, or long use; L: to be checked;"
         " provisional: restated once the year's figure appears.",
     ),
+    # an inventory by a document
+    "number": ("序号", "no."),
+    "reported_short": ("填报值", "as reported"),
+    "uncertainty": ("碳账户不确定度（±%，95%）", "uncertainty of the account (± %, at 95 %)"),
+    "inventory_totals": ("排放量汇总", "Totals"),
+    "inventory_activities": ("活动水平与排放量", "Activities and what they emit"),
+    "inventory_figures": ("排放因子和计算系数", "Factors and parameters"),
+    "inventory_warnings": ("提示", "To know"),
+    "period_half_open": ("核算期 {first} 至 {end}（不含）", "from {first} to {end}, which isn't in it"),
+    "place": ("位置", "place"),
+    "message": ("内容", "message"),
     # findings
     "table8": ("表8 数据校核发现", "Table 8 Findings of the checks between channels"),
     "finding": ("校核规则", "check"),
@@ -167,6 +178,16 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "校核发现本身不改变任何数值。",
         "Findings change no figure by themselves.",
     ),
+    # what was stated by rows of a file
+    "table9": ("表9 填报数据核算", "Table 9 Stated by rows of a file"),
+    "table9_note": (
+        "企业填报的年度数据（文件 {file}，{by}，{at}，第 {number} 版），与仪表数据并列，不相加。",
+        "The year as it was stated (file {file}, {by}, {at}, version {number}), beside what the meters tell; the two"
+        " are never added up.",
+    ),
+    "statement_provenance": ("数据性质", "provenance"),
+    "reported_provenance": ("已填报", "reported"),
+    "verified": ("已核查", "verified"),
     # provenance
     "provenance": ("数据溯源", "Provenance"),
     "run": ("核算批次", "run of accounting"),
@@ -182,7 +203,12 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 
 def text(key: str, language: str, **values: object) -> str:
     """A text by its key; what stands in braces is filled in."""
-    return _TEXTS[key][0 if language == Language.ZH else 1].format(**values)
+    return template(key, language).format(**values)
+
+
+def template(key: str, language: str) -> str:
+    """A text with its braces."""
+    return _TEXTS[key][0 if language == Language.ZH else 1]
 
 
 def known_text(key: str, language: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from accounting.methods.load import Methods
 from accounting.methods.method import Edition, Method
-from accounting.report.document import FindingLine
+from accounting.report.document import FindingLine, Statement
 from accounting.report.reporter import edition_of, version_of, year_days
 from domain.entry_sums import EntrySums
 from domain.interval import Calendar
@@ -54,6 +54,7 @@ class Books:
     expected: Mapping[tuple[str, str], int]
     products: Sequence[ProductOutput]
     findings: Sequence[FindingLine]
+    statement: Statement | None
     as_of_us: int
     run: int | None
     run_committed_us: int | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -249,3 +249,29 @@ def test_what_can_t_be_published_is_refused(
 def test_what_was_published_can_t_be_changed(city: City, statement: str) -> None:
     with city.database.connect() as conn, pytest.raises(psycopg.errors.RaiseException, match="nothing in it"):
         conn.execute(statement)
+
+
+def test_what_was_stated_of_a_year_stands_in_its_report(own_city: City) -> None:
+    clock = FixedClock(datetime.now(UTC))
+    with client_of(own_city, clock=clock, key=own_city.key(Scope.ADMIN, name="王工")) as client:
+        path = f"/v1/enterprises/{STEEL}/reports/2022"
+        assert get(client, path)["statement"] is None
+        before = clock.now
+        rows = (
+            f"uscc,year,source,amount,unit,provenance\n{STEEL},2022,purchased_electricity,5200,MWh,reported\n"
+        )
+        sent = client.post(
+            "/v1/history",
+            content=rows.encode(),
+            headers={"Content-Type": "text/csv"},
+            params={"why": "2020-2024", "file_name": "years.csv"},
+        )
+        assert sent.status_code == 201, sent.text
+        clock.now = datetime.now(UTC)
+        statement = get(client, path)["statement"]
+        assert (statement["file"], statement["by"], statement["why"]) == ("years.csv", "王工", "2020-2024")
+        assert (statement["number"], statement["provenance"]) == (1, "reported")
+        year = get(client, f"/v1/enterprises/{STEEL}/history/2022")
+        assert statement["answer"]["totals"]["account_tco2e"] == year["account_tco2e"]
+        assert get(client, path, as_of=before.isoformat())["statement"] is None
+        assert client.get(path, params={"format": "pdf"}).content.startswith(b"%PDF")

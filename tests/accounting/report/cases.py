@@ -153,6 +153,7 @@ def books(owner: Enterprise) -> tuple[Books, dict[str, SourceFactor]]:
             expected,
             [ProductOutput("crude_steel", Fraction(5000), "t", "measured", "0.084932")],
             [finding],
+            None,
             AS_OF_US,
             12,
             AS_OF_US - 5_000_000,

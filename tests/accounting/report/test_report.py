@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +14,14 @@ import pypdf
 import pytest
 
 from accounting.factors.load import load as load_library
+from accounting.inventory.answer import inventory_answer
 from accounting.report.build import build
-from accounting.report.document import Report, canonical, digest, from_json, sealed, to_json
-from accounting.report.forms import ReportFormat, every_form, written
+from accounting.report.document import Report, Statement, canonical, digest, from_json, sealed, to_json
+from accounting.report.forms import ReportFormat, every_form, rendered, written
+from accounting.report.inventory_tables import inventory_paper
 from accounting.report.layout import Form
 from accounting.report.tables import paper
-from accounting.report.texts import Language, keys, text
+from accounting.report.texts import Language, keys, template, text
 from domain.entry_sums import EntrySums
 from tests.accounting.factor_cases import CALENDAR
 from tests.accounting.report.cases import YEAR, books, report, steelworks
@@ -233,12 +236,11 @@ def test_the_pdf_reads_as_the_tables(language: Language) -> None:
 
 
 def test_every_text_is_in_both_languages() -> None:
+    assert keys()
     for key in keys():
-        texts = [
-            text(key, language, **dict.fromkeys(("page", "pages", "hash", "boundary", "mark"), "x"))
-            for language in Language
-        ]
-        assert all(texts), key
+        names = {language: set(re.findall(r"{(\w+)}", template(key, language))) for language in Language}
+        assert len(set(map(frozenset, names.values()))) == 1, key
+        assert all(text(key, language, **dict.fromkeys(names[language], "x")) for language in Language), key
 
 
 def test_a_long_report_repeats_its_headings() -> None:
@@ -247,3 +249,55 @@ def test_a_long_report_repeats_its_headings() -> None:
     reader = pypdf.PdfReader(io.BytesIO(written(many, ReportFormat.PDF, Language.EN)))
     pages = [page.extract_text() for page in reader.pages]
     assert sum("fuel or material" in page and "ETS tCO2e" in page for page in pages) >= 4
+
+
+INVENTORY = """{"industry": "steel", "period": {"from": "2023-01-01", "to": "2024-01-01"}, "district": "430300",
+ "enterprise": "湘钢 & Co", "uncertainty": true,
+ "activities": [
+  {"source": "fuel_combustion", "fuel": "bituminous_coal", "amount": "1000", "unit": "t",
+   "parameters": {"ncv": "20.1", "carbon_content": "0.0261", "oxidation_rate": "0.93"}},
+  {"source": "carbon_fixed", "material": "crude_steel", "amount": "100", "unit": "t"},
+  {"source": "purchased_electricity", "amount": "5200", "unit": "MWh"}]}"""
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_an_inventory_can_be_laid_out_too(language: Language) -> None:
+    answer = inventory_answer(INVENTORY, load_library())
+    its = inventory_paper(answer, language)
+    once = {form: rendered(its, form) for form in (ReportFormat.XLSX, ReportFormat.PDF)}
+    assert once == {form: rendered(inventory_paper(answer, language), form) for form in once}
+    pages = pypdf.PdfReader(io.BytesIO(once[ReportFormat.PDF])).pages
+    whole = "".join("".join(page.extract_text() for page in pages).split())
+    total = Fraction("1000") * Fraction("20.1") * Fraction("0.0261") * Fraction("0.93") * Fraction(44, 12)
+    total += Fraction("0.4976") * 5200 - Fraction("1.54")
+    assert f"{float(total):,.6f}" in whole
+    for told in (
+        "湘钢&Co",
+        "-1.540000000000",
+        "0.0261",
+        answer["factor_set"],
+        {"zh": "烟煤", "en": "bituminouscoal"}[language],
+    ):
+        assert told in whole, told
+    book = openpyxl.load_workbook(io.BytesIO(once[ReportFormat.XLSX]))
+    assert len(book.sheetnames) == len(its.tables)
+    assert book.worksheets[0].cell(len(its.lines) + 4, 2).value == pytest.approx(float(total))
+
+
+def test_what_was_stated_stands_beside_the_meters() -> None:
+    owner = steelworks()
+    known, _ = books(owner)
+    answer = inventory_answer(INVENTORY, load_library())
+    at = "2024-02-01T08:00:00+08:00"
+    stated = Statement(9, 2, at, "王工", "历史数据", "years.xlsx", "reported", answer)
+    its = build(owner, YEAR, replace(known, statement=stated), load_library().methods, CALENDAR, "园区")
+    assert its.totals == report().totals
+    assert its.provenance.ledger_sha256 == report().provenance.ledger_sha256
+    assert from_json(to_json(its)) == its
+    for language in Language:
+        tables = [
+            each for each in paper(its, language).tables if each.title.startswith(text("table9", language))
+        ]
+        assert len(tables) >= 3
+        assert "years.xlsx" in tables[0].notes[0]
+        assert written(its, ReportFormat.PDF, language).startswith(b"%PDF")

@@ -104,10 +104,15 @@ class Uncertainty:
 
 @cache
 def defaults() -> Defaults:
-    """The table; raises FaultyDocument with every fault of it."""
-    faults = Faults(FILE.parent)
+    """The table that comes with this version."""
+    return read_defaults(FILE)
+
+
+def read_defaults(path: Path) -> Defaults:
+    """A table of half-widths; raises FaultyDocument with every fault of it."""
+    faults = Faults(path.parent)
     result: dict[tuple[str, str, str, str], Default] = {}
-    for row in read_rows(FILE, COLUMNS, faults):
+    for row in read_rows(path, COLUMNS, faults):
         key = (
             row.text("input"), row.optional("unit"), row.choice("basis", BASES), row.optional("fuel_class"),
         )  # fmt: skip
@@ -117,6 +122,8 @@ def defaults() -> Defaults:
         if percent < 0:
             row.fault(f"percent ({row.optional('percent')}) must not be negative")
         result[key] = Default(percent, row.text("source"), row.confidence())
+    if ("*", "", "default", "") not in result:
+        faults.add(path, "has no row of any default: input *, basis default")
     if faults.found:
         raise FaultyDocument(faults.found)
     return result
@@ -136,7 +143,7 @@ def default_of(name: str, unit: str, basis: str, fuel_class: str) -> Default:
                 return table[key]
         if ("*", "", each, "") in table:
             return table["*", "", each, ""]
-    raise AssertionError("the table has a row of any default")
+    raise KeyError("*")  # read_defaults sees to it that the table has a row of any default
 
 
 def uncertainty(inventory: Inventory) -> Uncertainty:

@@ -253,6 +253,27 @@ def test_what_a_reader_should_know_is_said_beside() -> None:
     assert "activities[0]: is below zero before the sign of its source; nothing is cut off" in told
 
 
+def test_a_period_over_the_turn_of_a_year_has_the_factor_of_its_last_day() -> None:
+    activity = {"source": "purchased_electricity", "amount": "1", "unit": "MWh"}
+    found = answer(activity, grid="national", period={"from": "2022-07-01", "to": "2023-07-01"})
+    assert found["activities"][0]["factors"][0]["year"] == 2023
+    assert "period: 2022-07-01 to 2023-06-30 has several emission years" in warnings(found)[0]
+
+
+def test_stocks_may_be_in_another_unit_of_mass() -> None:
+    stock = {
+        "source": "equipment_gas", "material": "SF6", "amount": "100", "unit": "kg",
+        "parameters": {"opening_stock": {"value": "0.9", "unit": "t"}, "closing_stock": "50", "shipped": "800"},
+    }  # fmt: skip
+    found = answer(stock, industry="machinery")
+    # (900 + 100 − 50 − 800) kg × 23.9
+    assert found["totals"]["account_tco2e"] == "3585.000000000000"
+    stock["parameters"]["opening_stock"] = {"value": "1", "unit": "MWh"}
+    found_faults = faults(document(stock, industry="machinery"))
+    assert list(found_faults) == ["activities[0].parameters.opening_stock"]
+    assert "opening_stock: MWh can't be converted to kg" in str(found_faults)
+
+
 # --- what is refused
 
 

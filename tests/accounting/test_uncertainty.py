@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -193,3 +194,23 @@ def test_a_sum_is_never_less_certain_than_its_parts_together(parts: list[tuple[i
         (each * (first + second) for each, (_, first, second) in zip(tonnes, parts, strict=True)), Fraction(0)
     ) / sum(tonnes)
     assert 0 <= Fraction(found["totals"]["uncertainty"]) <= most + Fraction(1, 10_000)
+
+
+def test_a_faulty_table_is_refused_with_every_fault(tmp_path: Path) -> None:
+    path = tmp_path / "uncertainty.csv"
+    path.write_text(
+        "input,unit,basis,fuel_class,percent,source,confidence,note\n"
+        "ncv,,default,,-1,table,M,\nncv,,default,,5,,X,\nncv,,guessed,,x,table,M,\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(FaultyDocument) as caught:
+        of.read_defaults(path)
+    assert [str(each) for each in caught.value.faults] == [
+        "uncertainty.csv row 2: percent (-1) must not be negative",
+        "uncertainty.csv row 3: ncv  default  is given twice",
+        "uncertainty.csv row 3: source is empty",
+        "uncertainty.csv row 3: confidence 'X' is unknown; H, L, M",
+        "uncertainty.csv row 4: basis 'guessed' is unknown; default, given, older, published",
+        "uncertainty.csv row 4: percent 'x' is not a plain decimal",
+        "uncertainty.csv: has no row of any default: input *, basis default",
+    ]

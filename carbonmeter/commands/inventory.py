@@ -25,7 +25,21 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--json", action="store_true", help="for machines: the answer of POST /v1/inventories"
     )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=_report,
+        help="write it as tables too: a name that ends in .xlsx or .pdf",
+    )
+    parser.add_argument("--lang", choices=("zh", "en"), default="zh", help="of the report (default: zh)")
     parser.set_defaults(run=run)
+
+
+def _report(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".xlsx", ".pdf"):
+        raise argparse.ArgumentTypeError(f"{text!r} ends neither in .xlsx nor in .pdf")
+    return path
 
 
 def run(context: Context) -> int:
@@ -34,6 +48,8 @@ def run(context: Context) -> int:
         answer = inventory_answer(_document(arguments.file), load_factors())
     except FaultyDocument as error:
         return _refused(arguments, error)
+    if arguments.report is not None:
+        _write(arguments.report, answer, arguments.lang)
     if arguments.json or not sys.stdout.isatty():
         print_json(answer)
     else:
@@ -47,6 +63,15 @@ def _document(file: str) -> bytes:
         return sys.stdin.buffer.read(SIZE_MAX_BYTES + 1)
     with Path(file).open("rb") as opened:
         return opened.read(SIZE_MAX_BYTES + 1)
+
+
+def _write(path: Path, answer: dict[str, Any], language: str) -> None:
+    # Only here: it brings the libraries of both forms.
+    from accounting.report.forms import ReportFormat, rendered
+    from accounting.report.inventory_tables import inventory_paper
+
+    form = ReportFormat(path.suffix.lower().removeprefix("."))
+    path.write_bytes(rendered(inventory_paper(answer, language), form))
 
 
 def _refused(arguments: argparse.Namespace, error: FaultyDocument) -> int:

@@ -95,3 +95,14 @@ def test_no_file_exits_1_and_wrong_usage_2(run: Run, tmp_path: Path) -> None:
     assert "none.json" in err
     assert run()[0] == 2
     assert run("--nonsense", "x.json")[0] == 2
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.xlsx", b"PK"), ("a.PDF", b"%PDF")])
+def test_it_is_written_as_tables_too(run: Run, file: Path, tmp_path: Path, name: str, start: bytes) -> None:
+    path = tmp_path / name
+    code, out, err = run(str(file), "--report", str(path), "--lang", "en")
+    assert (code, json.loads(out), err) == (0, inventory_answer(EXAMPLE, load()), "")
+    assert path.read_bytes().startswith(start)
+    code, _, err = run(str(file), "--report", str(tmp_path / "a.doc"))
+    assert code == 2
+    assert "ends neither in .xlsx nor in .pdf" in err

@@ -23,6 +23,7 @@ from domain.reading import Quality
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _LOW = (1 << 32) - 1
+_DIGITS_MAX = 18  # of a power of ten that int64 holds
 
 
 class Way(StrEnum):
@@ -296,9 +297,13 @@ def steps_of(changes: Changes) -> Steps:
 def same_amounts(left: Int64, left_exponent: Int64, right: Int64, right_exponent: Int64) -> Bools:
     """Whether amounts, each in its own power of ten, are equal."""
     result: Bools = (left == right) & ((left_exponent == right_exponent) | (left == 0))
-    for place in np.flatnonzero(left_exponent != right_exponent).tolist():
-        low = min(int(left_exponent[place]), int(right_exponent[place]))
-        result[place] = int(left[place]) * 10 ** (int(left_exponent[place]) - low) == int(
-            right[place]
-        ) * 10 ** (int(right_exponent[place]) - low)
+    apart = left_exponent - right_exponent
+    for digits in np.unique(apart[apart != 0]).tolist():
+        places = apart == digits
+        coarse, fine = (left, right) if digits > 0 else (right, left)
+        if abs(digits) > _DIGITS_MAX:
+            result[places] = (coarse[places] == 0) & (fine[places] == 0)
+        else:
+            whole, rest = np.divmod(fine[places], 10 ** abs(digits))
+            result[places] = (rest == 0) & (whole == coarse[places])
     return result

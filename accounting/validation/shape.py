@@ -16,7 +16,7 @@ from accounting.validation.view import (
     Int16,
     View,
     amount_text,
-    day_means,
+    day_loads,
     exact_sum,
     judged,
     lasting,
@@ -41,23 +41,23 @@ def multiplier_jump(view: View, days: range, rule: Rule) -> Iterator[FindingDay]
         if not judged(check):
             continue
         known = view.known(point)
-        means = [
-            Fraction(total, number) if number and number >= enough else None
-            for total, number in day_means(view.amounts(point), known)
-        ]
+        loads = day_loads(view.amounts(point), known, enough)
         for day in days:
             place = day - view.first_day
-            now = means[place]
-            before = [mean for mean in means[max(0, place - DAYS_BEFORE) : place] if mean is not None]
+            now = loads[place]
+            before = [load for load in loads[max(0, place - DAYS_BEFORE) : place] if load is not None]
             if now is None or len(before) < rule.limit("days_min"):
                 continue
-            usual = median_low(before)
-            power = jump(now, usual, rule.tolerance(check))
-            if power is None:
+            usual = median_low([load.mean for load in before])
+            peak = median_low([load.peak for load in before])
+            tolerance = rule.tolerance(check)
+            power = jump(now.mean, usual, tolerance)
+            if power is None or jump(now.peak, peak, tolerance) != power:
                 continue
             mask = known[view.slice_of(day)]
             evidence = {
-                "ratio": share_text(now / usual),
+                "ratio": share_text(now.mean / usual),
+                "peak_ratio": share_text(now.peak / peak),
                 "power": str(power.numerator) if power >= 1 else f"1/{power.denominator}",
                 "amount": amount_text(
                     exact_sum(view.amounts(point)[view.slice_of(day)][mask]), point.exponent
@@ -70,7 +70,7 @@ def multiplier_jump(view: View, days: range, rule: Rule) -> Iterator[FindingDay]
 
 
 def jump(now: Fraction, usual: Fraction, tolerance: Fraction) -> Fraction | None:
-    """The power of ten (10, 100, 1000, or 1 over them) that lies between two means; None: none does."""
+    """The power of ten (10, 100, 1000, or 1 over them) that lies between two amounts; None: none does."""
     if now <= 0 or usual <= 0:
         return None
     ratio = now / usual

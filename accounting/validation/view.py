@@ -234,10 +234,23 @@ def exact_sum(values: Int64) -> int:
     return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
 
 
-def day_means(amounts: Int64, known: Bools) -> list[tuple[int, int]]:
-    """(sum of the known, their number) of each day."""
+@dataclass(frozen=True, slots=True)
+class DayLoad:
+    """The known intervals of a day: their mean, and the largest of them."""
+
+    mean: Fraction
+    peak: Fraction
+
+
+def day_loads(amounts: Int64, known: Bools, enough: Fraction) -> list[DayLoad | None]:
+    """The load of each day; None where fewer than `enough` intervals are known."""
     days = zip(amounts.reshape(-1, INTERVALS_PER_DAY), known.reshape(-1, INTERVALS_PER_DAY), strict=True)
-    return [(exact_sum(values[mask]), int(mask.sum())) for values, mask in days]
+    return [
+        DayLoad(Fraction(exact_sum(values[mask]), int(mask.sum())), Fraction(int(values[mask].max())))
+        if mask.any() and int(mask.sum()) >= enough
+        else None
+        for values, mask in days
+    ]
 
 
 def lasting(mask: Bools, shortest: int) -> Bools:

@@ -194,8 +194,8 @@ def test_a_monthly_delta_is_not_expected_by_the_days_end() -> None:
 @pytest.mark.parametrize(
     ("amount", "power"),
     [
-        (1000, "10"), (800, "10"), (799, None), (1200, "10"), (1201, None), (10_000, "100"), (100_000, "1000"),
-        (10, "1/10"), (12, "1/10"), (13, None), (1, "1/100"), (100, None), (0, None),
+        (1000, "10"), (850, "10"), (849, None), (1150, "10"), (1151, None), (10_000, "100"), (100_000, "1000"),
+        (10, "1/10"), (9, "1/10"), (8, None), (12, None), (1, "1/100"), (100, None), (0, None),
     ],
 )  # fmt: skip
 def test_a_day_at_another_power_of_ten(amount: int, power: str | None) -> None:
@@ -217,6 +217,15 @@ def test_a_jump_needs_three_usual_days_known_for_nine_tenths() -> None:
 def test_what_stays_becomes_usual() -> None:
     days = Days(one(), 16).put("E-01/kwh", 100).put("E-01/kwh", 1000, days=range(8, 16))
     assert [day.day - DAY0 for day in days.judge(CheckRule.MULTIPLIER_JUMP)] == [8, 9, 10, 11]
+
+
+def test_a_quiet_day_is_no_jump() -> None:
+    days = Days(one(), 5).put("E-01/kwh", lambda number: 100 + number % 5)
+    days.put("E-01/kwh", lambda number: 60 if number % 96 < 12 else 4, days=4)
+    assert days.judge(CheckRule.MULTIPLIER_JUMP) == [], "a tenth on the mean, six tenths at its peak"
+    days.put("E-01/kwh", lambda number: (100 + number % 5) * 10, days=4)
+    (day,) = days.judge(CheckRule.MULTIPLIER_JUMP)
+    assert (day.evidence["ratio"], day.evidence["peak_ratio"]) == ("10.003064", "10.000000")
 
 
 def test_the_power_between_two_means() -> None:

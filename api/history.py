@@ -171,7 +171,7 @@ def _new_version(statement: Statement, its: Result, before: Version | None) -> N
         statement.year,
         None if before is None else before.id,
         its.summary,
-        its.answer,
+        its.text,
         NewStatement(statement.digest, statement.document, records),
     )
 
@@ -246,7 +246,7 @@ def recompute(
         ids: Sequence[int | None] = [None] * len(changed)
         if changed and not dry_run:
             new = [
-                NewVersion(each.enterprise_id, each.year, each.id, its.summary, its.answer, each.statement_id)
+                NewVersion(each.enterprise_id, each.year, each.id, its.summary, its.text, each.statement_id)
                 for each, its in changed
             ]
             batch, ids = history.add(conn, new, by=by, why=why, cause="factors", factor_set=library.set_hash)

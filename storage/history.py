@@ -36,13 +36,13 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A version to be written. statement: what was sent now, or the id of one that is in already."""
+    """A version to be written. statement: what was sent now, or the id of one that is in already; answer: JSON text."""
 
     enterprise_id: int
     year: int
     supersedes: int | None
     summary: Mapping[str, Any]
-    answer: Mapping[str, Any]
+    answer: bytes
     statement: NewStatement | int
 
 
@@ -215,7 +215,7 @@ def add(
                     each.year,
                     each.supersedes,
                     Json(each.summary),
-                    Json(each.answer),
+                    each.answer.decode(),
                 ],
             )
         )

@@ -13,7 +13,7 @@ from enum import StrEnum
 from domain.errors import Fault, FaultyDocument
 
 BYTES_MAX = 16 << 20  # of a file as it is sent
-ROWS_MAX = 200_000  # with anything in them
+ROWS_MAX = 100_000  # with anything in them
 COLUMNS_MAX = 256
 CELL_CHARACTERS_MAX = 4_000
 FAULTS_MAX = 10_000

@@ -262,7 +262,7 @@ class RowReader:
         if (fuel := self._text("fuel")) is not None:
             activity["fuel"] = fuel = vocabulary.understood(fuel, vocabulary.fuels())
             if not is_identifier(fuel):
-                text = f"fuel {fuel[:60]!r} is unknown; one of your own needs a code of letters and digits, and its values"
+                text = f"fuel {fuel[:60]!r} is unknown; one of your own has a code of letters, and its values"
                 self._fault("fuel", text)
         if (material := self._text("material")) is not None:
             words = (

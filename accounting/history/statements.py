@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from accounting.factors.load import FactorLibrary
 from accounting.history.cells import Faults
 from accounting.history.row import SentRow, registered_edition
@@ -82,10 +84,15 @@ def _statement(enterprise: Enterprise, year: int, rows: list[SentRow], faults: F
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement comes to: the inventory's whole answer, and a summary for lists, both plain JSON."""
+    """What a statement comes to: a summary for lists; the inventory's whole answer, as JSON text for the room it takes."""
 
     summary: Mapping[str, Any]
-    answer: Mapping[str, Any]
+    text: bytes
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = msgspec.json.decode(self.text)
+        return found
 
 
 def result(document: Mapping[str, Any], provenances: Sequence[str], library: FactorLibrary) -> Result:
@@ -109,7 +116,7 @@ def result(document: Mapping[str, Any], provenances: Sequence[str], library: Fac
         "activities": len(inventory.activities),
         "warnings": len(told["warnings"]),
     }
-    return Result(summary, told)
+    return Result(summary, msgspec.json.encode(told))
 
 
 def computed(statement: Statement, library: FactorLibrary, faults: Faults) -> Result | None:

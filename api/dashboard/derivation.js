@@ -101,7 +101,7 @@ function factorSection(answer) {
     answer.formula ? h("p", { class: "equation" }, answer.formula) : null,
     ...answer.used_factors.flatMap((used) => [
       ...factorPieces(used.factors ?? []),
-      h("p", { class: "equation" }, `1 ${used.unit ?? ""} → ${exactRatio(used.mg_per_unit)} mg CO₂e`),
+      h("p", { class: "equation" }, `1 ${used.unit ?? ""} → ${exactRatio(used.mg_per_unit)} mg CO₂e${used.gas && used.gas !== "CO2" ? ` (${used.gas})` : ""}`),
     ]),
     pairs([
       [t("derivation.method"), methodText(answer.method)], [t("derivation.expression"), answer.expression],

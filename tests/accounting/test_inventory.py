@@ -253,6 +253,26 @@ def test_what_a_reader_should_know_is_said_beside() -> None:
     assert "activities[0]: is below zero before the sign of its source; nothing is cut off" in told
 
 
+def test_an_activity_a_month_comes_to_the_weighted_means_of_the_year() -> None:
+    """NCV by tonnes, carbon by energy (data_quality section 4), never the plain mean."""
+    months = [("900", "20.1", "0.0261"), ("1500", "18.4", "0.0268"), ("300", "22.9", "0.0255")]
+    monthly = answer(
+        *(
+            {**COAL, "amount": tonnes, "parameters": {"ncv": ncv, "carbon_content": carbon}}
+            for tonnes, ncv, carbon in months
+        )
+    )
+    exact = [tuple(Fraction(each) for each in month) for month in months]
+    burnt = sum(tonnes for tonnes, _, _ in exact)
+    energy = sum(tonnes * ncv for tonnes, ncv, _ in exact)
+    mean_ncv, mean_carbon = (
+        energy / burnt,
+        sum(tonnes * ncv * carbon for tonnes, ncv, carbon in exact) / energy,
+    )
+    year = burnt * mean_ncv * mean_carbon * Fraction("0.93") * Fraction(44, 12)
+    assert monthly["totals"]["account_tco2e"] == decimal_text(year, 12, Rounding.HALF_EVEN)
+
+
 def test_a_period_over_the_turn_of_a_year_has_the_factor_of_its_last_day() -> None:
     activity = {"source": "purchased_electricity", "amount": "1", "unit": "MWh"}
     found = answer(activity, grid="national", period={"from": "2022-07-01", "to": "2023-07-01"})

@@ -206,6 +206,15 @@ class ValidationBooks:
         row = self._conn.execute("SELECT min(registry_version) FROM cursors").fetchone()
         return None if row is None else row[0]
 
+    def changed_since(self, registry_version: int) -> set[str]:
+        """The enterprises of which anything that findings rest on was registered after a version."""
+        rows = self._conn.execute(
+            """SELECT DISTINCT uscc FROM registry_changes
+               WHERE version > %s AND uscc <> '' AND kind <> 'gateway'""",
+            [registry_version],
+        )
+        return {uscc for (uscc,) in rows}
+
     def mark_whole(self, enterprise_ids: Sequence[int]) -> None:
         """Note every day of these enterprises that the books know."""
         self._conn.execute(

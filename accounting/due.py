@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Protocol
 
 from accounting.factors.load import FactorLibrary, SourceFactor
@@ -11,8 +12,8 @@ from accounting.sources import term_unit
 from accounting.substitution import filling_rules
 from accounting.work import Cause, EnterpriseWork, PointWork, SourceWork
 from domain.errors import FactorNotFound
-from domain.interval import Calendar
-from domain.registry import Enterprise, Registry, Source, dated_value
+from domain.interval import TIME_MAX_US, Calendar
+from domain.registry import Enterprise, Point, Registry, Source, dated_value
 
 Works = dict[str, EnterpriseWork]  # by USCC
 
@@ -77,26 +78,58 @@ def add_change(
     if change.kind in ("channel", "derived"):
         name = "/".join(change.key[:2])
         point = enterprise.points[name]
-        mine.points.setdefault(point.id, PointWork(point, cause)).whole = True
+        work = mine.points.setdefault(point.id, PointWork(point, cause))
+        # New readings of the same run are counted with all others: then the point is done whole.
+        work.before = known.points.get(name) if known is not None and work.arrived is None else None
+        work.whole = True
+        since_us = None if work.before is None else changed_since(work.before, point)
         for source in enterprise.sources.values():
             if any(term.point == name for dated in source.versions for term in dated.value.terms):
-                mine.sources[source.id] = SourceWork(source, cause)
-    elif change.kind in ("source", "parameter", "enterprise"):
-        touched = (
-            [enterprise.sources[change.key[0]]]
-            if change.kind != "enterprise"
-            else enterprise.sources.values()
-        )
-        for source in touched:
-            work = SourceWork(source, cause, known)
-            earlier = mine.sources.get(source.id)
-            if earlier is None or earlier.before is not None:  # what is to be done whole stays so
-                mine.sources[source.id] = work
+                _add_source(mine, SourceWork(source, cause, since_us=since_us))
+    elif change.kind in ("source", "parameter"):
+        _add_source(mine, SourceWork(enterprise.sources[change.key[0]], cause, known))
+    elif change.kind == "enterprise":
+        for source in enterprise.sources.values():
+            _add_source(mine, SourceWork(source, cause, known))
     elif change.kind == "product":
         for source in enterprise.sources.values():
             # its output may scale what a substitution rule fills
             if filling_rules(source, library.tables.substitutions):
-                mine.sources[source.id] = SourceWork(source, cause)
+                _add_source(mine, SourceWork(source, cause))
+
+
+def _add_source(mine: EnterpriseWork, work: SourceWork) -> None:
+    """Add what is to be done of a source; where two changes touch it, each in its way, it is done whole."""
+    id_ = work.source.id
+    earlier = mine.sources.get(id_)
+    if earlier is not None:
+        if earlier.since_us is not None and work.since_us is not None:
+            work.since_us = min(earlier.since_us, work.since_us)
+        elif earlier.before is None or work.before is None:
+            work = SourceWork(work.source, work.cause)
+    mine.sources[id_] = work
+
+
+def changed_since(before: Point, after: Point) -> int | None:
+    """The first moment [µs] at which the versions of a point differ; None where that can be any.
+
+    A day's row has one power of ten: where that is another, all of it is.
+    """
+    if before.derivation is not None or after.derivation is not None:
+        return None
+    shape = [(point.quantity, point.kind, point.unit, point.exponent) for point in (before, after)]
+    if shape[0] != shape[1]:
+        return None
+    for old, new in zip_longest(before.versions, after.versions):
+        if old == new:
+            continue
+        if old is None or new is None:
+            return int((old or new).valid_from_us)
+        if replace(old, valid_to_us=None, closing=None) == replace(new, valid_to_us=None, closing=None):
+            ends = [version.valid_to_us for version in (old, new) if version.valid_to_us is not None]
+            return min(ends, default=old.valid_from_us)
+        return int(min(old.valid_from_us, new.valid_from_us))
+    return TIME_MAX_US  # what is said of them doesn't reach the readings
 
 
 def affected_days(

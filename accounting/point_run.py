@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from accounting.channel import ChannelIntervals, Rules, channel_intervals, gateway_tallies
+from accounting.due import changed_since
 from accounting.entries import Changes, consumption_changes, late_intervals
 from accounting.work import PointWork, Rows, Tail
 from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY, Calendar, ceil_interval
 from domain.ledger import NO_ANCHOR
-from domain.registry import Enterprise
+from domain.registry import Enterprise, Point
 
 AROUND_DAYS = 2  # beyond new readings, to begin with: look-ahead, and a day to meet the earlier run at
 WINDOW_DAYS = 32  # of a long recomputation, to begin with; widened while the readings are few
@@ -44,10 +45,24 @@ class PointRun:
             None  # day, number and size, after the readings were appended
         )
         self.next_tail: tuple[int, Rows] | None = None
+        self.starts_us = self._starts_us()
+        self.is_partial = False
         self.span = WINDOW_DAYS if work.whole else AROUND_DAYS
         self.done = False
         self.changes: list[Changes] = []
-        self.tallies: dict[int, tuple[int, int]] = {}  # by gateway, of a whole recomputation
+        # by gateway, of a whole recomputation; of a partial one by how much they are others
+        self.tallies: dict[int, tuple[int, int]] = {}
+
+    def _starts_us(self) -> int | None:
+        """The first stamp from which on readings are others, or are read in another way; None: any."""
+        if not self.work.whole:
+            return None if self.touched is None else self.touched[0]
+        if self.work.before is None:
+            return None
+        since_us = changed_since(self.work.before, self.point)
+        if since_us is None:
+            return None
+        return since_us - _reach(self.work.before, self.point) * DAY_US
 
     def begin_at_tail(self) -> None:
         """One window from the tail to the last of the new readings."""
@@ -63,14 +78,12 @@ class PointRun:
     def begin(self, anchor: int, first_day: int, last_day: int) -> None:
         """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""
         self.last_day = last_day
-        self._anchor = NO_ANCHOR if self.work.whole else anchor
+        self._anchor = NO_ANCHOR if self.starts_us is None else anchor
+        self.is_partial = self.work.whole and self._anchor != NO_ANCHOR
         # The day from whose start on readings may come and leave what lies before the anchor as it is.
-        self._base_day = first_day if self.touched is None else self._calendar.day(self.touched[0])
+        self._base_day = first_day if self.starts_us is None else self._calendar.day(self.starts_us)
         if self._anchor == NO_ANCHOR:
-            periods = [version.period for version in self.point.versions if version.period is not None]
-            # A first value covers the period before its stamp; 31 days stand for any month.
-            reach = max((-(-period.us // DAY_US) + 31 * period.months for period in periods), default=0)
-            self.from_day = first_day - reach
+            self.from_day = first_day - _reach(self.point)
             self._first_us = self._calendar.day_start(self.from_day)
         else:
             self.from_day = self._calendar.day(self._anchor)
@@ -125,7 +138,9 @@ class PointRun:
         """The anchor of a day of which the window's readings give none."""
         if self._anchor != NO_ANCHOR and day >= self._base_day:
             return self._anchor
-        return NO_ANCHOR if self.work.whole else standing.get(day, NO_ANCHOR)
+        if self.work.whole and not (self.is_partial and day < self._base_day):
+            return NO_ANCHOR
+        return standing.get(day, NO_ANCHOR)
 
     def _final_day(self, anchor: int) -> int:
         """The last day up to whose start nothing beyond the window can change what the window gives."""
@@ -173,6 +188,16 @@ class PointRun:
         stamps = np.sort(mine["at"])
         if (stamps[1:] != stamps[:-1]).all():
             return  # every stamp once: neither a duplicate nor a conflict
-        for gateway, pair in gateway_tallies(self.point, mine).items():
-            before = self.tallies.get(gateway, (0, 0))
-            self.tallies[gateway] = (before[0] + pair[0], before[1] + pair[1])
+        counted = [(1, self.point)]
+        if self.is_partial and self.work.before is not None:
+            counted.append((-1, self.work.before))
+        for sign, point in counted:
+            for gateway, pair in gateway_tallies(point, mine).items():
+                known = self.tallies.get(gateway, (0, 0))
+                self.tallies[gateway] = (known[0] + sign * pair[0], known[1] + sign * pair[1])
+
+
+def _reach(*points: Point) -> int:
+    """By how many days, at most, a value covers intervals before its stamp; 31 days stand for any month."""
+    periods = [version.period for point in points for version in point.versions if version.period is not None]
+    return max((-(-period.us // DAY_US) + 31 * period.months for period in periods), default=0)

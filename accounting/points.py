@@ -64,7 +64,11 @@ class PointsRun:
                 first_round = False
             self._write_consumption([(run.enterprise, changes) for run in part for changes in run.changes])
             for run in part:
-                if run.work.whole:
+                if run.is_partial:
+                    self._books.add_tallies(
+                        {(gateway, run.point.id): pair for gateway, pair in run.tallies.items() if any(pair)}
+                    )
+                elif run.work.whole:
                     self._books.replace_tallies(run.point.id, run.tallies)
                 self._keep_tail(run)
                 if run.changes:
@@ -81,9 +85,9 @@ class PointsRun:
         if not runs:
             return result
         bounds = self._books.day_bounds([run.point.id for run in runs])
-        arriving = [run for run in runs if run.touched is not None and not run.work.whole]
-        ids = [run.point.id for run in arriving]
-        days = [self._calendar.day(run.touched[0]) for run in arriving if run.touched is not None]
+        starts = [(run.point.id, run.starts_us) for run in runs if run.starts_us is not None]
+        ids = [id_ for id_, _ in starts]
+        days = [self._calendar.day(us) for _, us in starts]
         anchors = self._books.anchors(ids, days) if ids else []
         by_id = dict(zip(ids, anchors, strict=True))
         for run in runs:

@@ -132,6 +132,10 @@ class SourcesRun:
                 ),
                 np.int64,
             )
+        if work.since_us is not None:
+            days = np.arange(max(first_day, self._calendar.day(work.since_us)), end_day)
+            days = affected(filling_rules(work.source, self._rules), days, self._calendar)
+            return days[(days >= first_day) & (days < end_day)]
         if work.before is None:
             return np.arange(first_day, end_day)
         ranges = affected_days(

@@ -30,12 +30,17 @@ class Cause(NamedTuple):
 
 @dataclass(slots=True)
 class PointWork:
-    """A point to recompute: around its new readings, and whole where the rules of its reading changed."""
+    """A point to recompute: around its new readings, and whole where the rules of its reading changed.
+
+    arrived  READING_DTYPE, in order of arrival
+    before   whole only from where its versions differ from those that its intervals stand on
+    """
 
     point: Point
     cause: Cause
-    arrived: Rows | None = None  # READING_DTYPE, in order of arrival
+    arrived: Rows | None = None
     whole: bool = False
+    before: Point | None = None
 
 
 @dataclass(slots=True)
@@ -71,12 +76,14 @@ class SourceWork:
 
     before      its enterprise as the ledger stands on it: where it rests on something else since then
     refactored  only factors can be others: where its entries stand on other ones than are due
+    since_us    only the versions of its points are others, from this moment on
     """
 
     source: Source
     cause: Cause
     before: Enterprise | None = None
     refactored: bool = False
+    since_us: int | None = None
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from accounting.history.cells import CellFault, Faults, TooManyFaults
 from accounting.history.row import FileDefaults
 from accounting.history.rows import read_history
 from accounting.history.statements import Result, Statement, computed, result, statements
-from domain.errors import Fault, FaultyDocument
+from domain.errors import Fault, FaultyDocument, Refused
 from domain.registry import Registry
 from storage import history
 from storage.database import Connection
@@ -237,6 +237,8 @@ def recompute(
             told = history.answers(conn, [each.id for each in part])
             results = (many or here)(documents[each.statement_id] for each in part)
             for version, its in zip(part, results, strict=True):
+                if not isinstance(its, str) and its.answer["factor_set"] != library.set_hash:
+                    raise Refused("a worker computes with another factor set: let it run the same release")
                 if isinstance(its, str):
                     refused.append((usccs[version.enterprise_id], version.year, its))
                 elif _figures(its.answer) != _figures(told[version.id]):

@@ -84,7 +84,7 @@ def _statement(enterprise: Enterprise, year: int, rows: list[SentRow], faults: F
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement comes to: a summary for lists; the inventory's whole answer, as JSON text for the room it takes."""
+    """What a statement comes to: a summary for lists; the inventory's whole answer, JSON text for want of room."""
 
     summary: Mapping[str, Any]
     text: bytes

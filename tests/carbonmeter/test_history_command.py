@@ -10,6 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from distributed import LocalCluster
 
 from carbonmeter.main import main
 from storage import registry
@@ -147,7 +148,10 @@ def test_recomputing_under_the_same_set_changes_nothing(run: Run) -> None:
     assert (code, json.loads(out)) == (0, {"batch": None, "dry_run": False, "years": [], "refused": []})
 
 
-def test_recomputing_tells_what_another_set_changes(run: Run, plain_database: Database) -> None:
+@pytest.mark.parametrize("on_workers", [False, True])
+def test_recomputing_tells_what_another_set_changes(
+    run: Run, plain_database: Database, on_workers: bool
+) -> None:
     run("import", "--by", "mei", write("years.csv", csv(HEADER, HEAT, POWER)))
     with plain_database.connect() as conn:
         # as if it had been computed under an earlier release, whose figure was another one
@@ -158,15 +162,15 @@ def test_recomputing_tells_what_another_set_changes(run: Run, plain_database: Da
                 summary = replace(summary::text, '2587.520000000000', '2600.000000000000')::json
             """
         )
-    code, out, _ = run("recompute", "--by", "mei")
+    if on_workers:
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster:
+            code, out, _ = run("recompute", "--by", "mei", "--scheduler", cluster.scheduler_address)
+    else:
+        code, out, _ = run("recompute", "--by", "mei")
     assert code == 0
     assert out.splitlines()[0] == "1 year changed"
-    assert out.splitlines()[2].split() == [
-        CEMENT,
-        "2023",
-        "superseded",
-        "reported",
-        "2587.520000000000",
-        "2600.000000000000",
-    ]
+    expected = [CEMENT, "2023", "superseded", "reported", "2587.520000000000", "2600.000000000000"]
+    assert out.splitlines()[2].split() == expected
     assert run("recompute")[1].startswith("0 years changed")

@@ -45,12 +45,15 @@ def metered(
 ) -> dict[str, Fraction]:
     """tCO2e by gas of an activity whose amount came from a meter; raises FactorNotFound where it can't."""
     edition, year = document["edition"], int(document["period"]["from"][:4])
+    grid = document.get("grid") or ("province" if "district" in document else "national")
     enterprise = Enterprise(
-        1, "91430302XT0000014K", "", "", document["industry"], (Dated(None, edition),), (), None,
-        (Dated(None, "430304"),), (), (),
+        1, "91430302XT0000014K", "", "", document["industry"], (Dated(None, edition),), (Dated(None, grid),), None,
+        (Dated(None, document.get("district", "430304")),), (), (),
     )  # fmt: skip
     parameters = tuple(
-        Parameter(name, Fraction(value), None, None, None, None)
+        Parameter(name, Fraction(value["value"]), value["unit"], None, None, None)
+        if isinstance(value, dict)
+        else Parameter(name, Fraction(value), None, None, None, None)
         for name, value in activity.get("parameters", {}).items()
     )
     version = SourceVersion(activity["source"], activity.get("fuel"), activity.get("material"), (), None)

@@ -10,7 +10,8 @@ class EntrySums(NamedTuple):
 
     month        number of its first local day
     consumption  Σ of the source's amounts before the factor, in 10^exponent of `unit`
-    mg           Σ of the entries [mg CO2e]; the magnitudes are Σ|entry| [mg], which doesn't cancel
+    mg           Σ of the entries [mg CO2e], `substituted_mg` of the substituted ones
+    magnitude …  Σ|entry| [mg], which doesn't cancel
     repeats      they are of a second gas, whose intervals are counted with the first
     known … substituted, flags   how many entries there are, by quality; the flags of all of them
     """
@@ -28,6 +29,7 @@ class EntrySums(NamedTuple):
     last_day: int
     consumption: int
     mg: int
+    substituted_mg: int
     magnitude: int
     estimated_magnitude: int
     substituted_magnitude: int

@@ -63,7 +63,8 @@ def entry_sums(
         f"""WITH standing AS ({_STANDING})
             SELECT source_id, day - extract(day FROM date '1970-01-01' + day)::integer + 1 AS month,
                    gas, scope, boundaries, unit, exponent, factor_id, repeats, min(day), max(day),
-                   sum(consumption), sum(mg), sum(abs(mg)),
+                   sum(consumption), sum(mg),
+                   coalesce(sum(mg) FILTER (WHERE state & %(substituted)s > 0), 0), sum(abs(mg)),
                    coalesce(sum(abs(mg)) FILTER (WHERE state & 3 = %(estimated)s), 0),
                    coalesce(sum(abs(mg)) FILTER (WHERE state & %(substituted)s > 0), 0),
                    coalesce(sum(abs(mg)) FILTER
@@ -77,7 +78,7 @@ def entry_sums(
         {"enterprise": enterprise_id, "first": first_day, "end": end_day, "run": run, **_FIXED},
     )
     return [
-        EntrySums._make([*row[:4], tuple(row[4]), *row[5:11], *(int(each) for each in row[11:17]), *row[17:]])
+        EntrySums._make([*row[:4], tuple(row[4]), *row[5:11], *(int(each) for each in row[11:18]), *row[18:]])
         for row in rows
     ]
 

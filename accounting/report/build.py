@@ -8,6 +8,7 @@ from accounting.report.document import FORM, Provenance, Report, digest, sealed
 from accounting.report.emissions import emission_lines, quality_lines, total
 from accounting.report.factors import factors_used, means, weak_figures
 from accounting.report.reporter import period_of, reporter
+from accounting.report.substitutions import substitutions
 from accounting.report.year import BOUNDARIES, Books, Year
 from domain.interval import Calendar
 from domain.registry import Enterprise
@@ -49,6 +50,7 @@ def build(
             net_energy(energy),
             product_lines(its),
             quality_lines(its),
+            substitutions(its),
             weak_figures(factors),
             list(books.findings),
             books.statement,

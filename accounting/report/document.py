@@ -281,6 +281,37 @@ class QualityLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a rule stood in for: `amount`, or a figure with its last earlier value, None where there was none."""
+
+    name: str
+    original: str | None
+    unit: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubstitutionUsed:
+    """What a substitution rule put in the place of missing data on some days.
+
+    intervals     quarter-hours that rest on it; tco2e: what they emit
+    effect_tco2e  what the rule adds: against the last earlier figures (None: there were none), or all that it filled
+    """
+
+    source: str
+    gas: str
+    boundaries: list[str]
+    rule: str
+    first_day: str
+    last_day: str
+    intervals: int
+    unit: str
+    tco2e: str
+    replaced: list[Replaced]
+    effect_tco2e: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class WeakFigure:
     """A figure or method not read in the guideline itself, or to be replaced: marks M, L, provisional."""
 
@@ -369,6 +400,7 @@ class Report:
     net_energy: list[NetEnergy]
     products: list[ProductLine]
     quality: list[QualityLine]
+    substitutions: list[SubstitutionUsed]
     weak_figures: list[WeakFigure]
     findings: list[FindingLine]
     statement: Statement | None

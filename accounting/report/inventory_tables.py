@@ -7,7 +7,7 @@ from typing import Any
 
 from accounting.factors.names import name as name_of
 from accounting.report.layout import Cell, Column, Form, Paper, Table
-from accounting.report.texts import Language, text
+from accounting.report.texts import Language, code_text, text
 
 
 def inventory_paper(answer: Mapping[str, Any], language: str) -> Paper:
@@ -111,7 +111,7 @@ def _figures(answer: Mapping[str, Any], language: str) -> Table:
             name_of(figure["name"], language),
             figure["value"],
             figure["unit"],
-            figure["origin"],
+            code_text(figure["origin"], language),
             figure["reference"],
             figure.get("confidence"),
             text("yes", language) if figure.get("provisional") else None,

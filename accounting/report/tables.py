@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from accounting.factors.names import name as name_of
-from accounting.report.document import Report
+from accounting.report.document import Replaced, Report
 from accounting.report.inventory_tables import inventory_tables
 from accounting.report.layout import Cell, Column, Form, Paper, Table
-from accounting.report.texts import Language, known_text, text
+from accounting.report.texts import Language, code_text, text
 from domain.unit import QUANTITIES
 
 
@@ -36,6 +36,7 @@ def paper(report: Report, language: str) -> Paper:
             its.energy(),
             its.products(),
             its.quality(),
+            its.substitutions(),
             its.weak(),
             its.findings(),
             *its.statement(),
@@ -90,8 +91,8 @@ class _Tables:
             (self.t("gb_t_4754"), who.gb_t_4754),
             (self.t("district"), who.district),
             (self.t("park"), who.park),
-            (self.t("grid"), who.grid),
-            (self.t("flags"), ", ".join(who.flags) or None),
+            (self.t("grid"), code_text(who.grid, self.language)),
+            (self.t("flags"), ", ".join(code_text(flag, self.language) for flag in who.flags) or None),
             (self.t("period"), f"{period.first_day} – {period.last_day} ({period.zone})"),
         ]
         for each in who.editions:
@@ -188,9 +189,9 @@ class _Tables:
             self.column("fuel_or_material", 14),
             self.column("expression", 30),
             self.column("amount", 18, Form.NUMBER),
-            self.column("unit", 8),
+            self.column("unit", 10),
             self.column("converted", 18, Form.NUMBER),
-            self.column("unit", 8),
+            self.column("unit", 10),
             self.column("substitution", 14),
         ]
         rows = [
@@ -211,7 +212,7 @@ class _Tables:
 
     def months(self) -> Table:
         titles = [each.month for each in self.report.activities[0].months] if self.report.activities else []
-        columns = [self.column("source", 14), self.column("unit", 8)]
+        columns = [self.column("source", 14), self.column("unit", 10)]
         columns += [Column(title, 14, Form.NUMBER) for title in titles]
         rows = [
             [each.source, each.unit, *(month.amount for month in each.months)]
@@ -227,7 +228,7 @@ class _Tables:
             self.column("meter", 22),
             self.column("quantity", 18),
             self.column("kind", 10),
-            self.column("unit", 8),
+            self.column("unit", 10),
             self.column("multiplier", 10, Form.NUMBER),
             self.column("resolution", 10, Form.NUMBER),
             self.column("derived", 24),
@@ -239,7 +240,7 @@ class _Tables:
                 origin.channel,
                 origin.meter,
                 self.quantity(origin.quantity),
-                origin.kind,
+                code_text(origin.kind, self.language),
                 origin.unit,
                 origin.multiplier,
                 origin.resolution,
@@ -272,7 +273,7 @@ class _Tables:
                 name_of(each.name, self.language),
                 each.value,
                 each.unit,
-                each.origin,
+                None if each.origin is None else code_text(each.origin, self.language),
                 each.reference,
                 each.edition,
                 each.confidence,
@@ -293,7 +294,7 @@ class _Tables:
             self.column("edition", 18),
             self.column("mark", 6),
             self.column("amount", 16, Form.NUMBER),
-            self.column("unit", 7),
+            self.column("unit", 10),
             self.column("factor_value", 16, Form.EXACT),
             self.column("tco2e", 16, Form.NUMBER),
             self.column("document", 30, only_sheet=True),
@@ -351,7 +352,7 @@ class _Tables:
             self.column("carrier", 14),
             self.column("direction", 14),
             self.column("amount", 20, Form.NUMBER),
-            self.column("unit", 8),
+            self.column("unit", 10),
             self.column("effective_factor", 22, Form.NUMBER),
             self.column("account_tco2e", 20, Form.NUMBER),
         ]
@@ -378,7 +379,7 @@ class _Tables:
         columns = [
             self.column("product", 18),
             self.column("amount", 20, Form.NUMBER),
-            self.column("unit", 8),
+            self.column("unit", 10),
             self.column("quality", 14),
             self.column("coverage", 12, Form.NUMBER),
             self.column("account_intensity", 22, Form.NUMBER),
@@ -389,7 +390,7 @@ class _Tables:
                 each.product,
                 each.amount,
                 each.unit,
-                known_text(each.quality, self.language),
+                self.t(each.quality),
                 each.coverage,
                 each.account_kg_per_unit,
                 each.ets_kg_per_unit,
@@ -424,11 +425,42 @@ class _Tables:
                 str(each.estimated),
                 str(each.substituted),
                 each.estimated_or_substituted_share,
-                ", ".join(each.flags) or None,
+                ", ".join(code_text(flag, self.language) for flag in each.flags) or None,
             ]
             for each in self.report.quality
         ]
         return Table(self.t("table6"), columns, rows)
+
+    def substitutions(self) -> Table:
+        columns = [
+            self.column("source", 14),
+            self.column("boundary", 20),
+            self.column("substitution", 20),
+            self.column("days", 22),
+            self.column("replaced", 40),
+            self.column("known_short", 10, Form.NUMBER),
+            self.column("tco2e", 18, Form.NUMBER),
+            self.column("effect", 18, Form.NUMBER),
+        ]
+        rows: list[list[Cell]] = [
+            [
+                each.source,
+                self.boundaries(each.boundaries),
+                each.rule,
+                f"{each.first_day} – {each.last_day}",
+                ", ".join(self.replaced(one) for one in each.replaced),
+                str(each.intervals),
+                each.tco2e,
+                each.effect_tco2e,
+            ]
+            for each in self.report.substitutions
+        ]
+        return Table(self.t("table6_substitutions"), columns, rows, [self.t("substitutions_note")])
+
+    def replaced(self, one: Replaced) -> str:
+        name = self.t("amount") if one.name == "amount" else name_of(one.name, self.language)
+        original = self.t("none") if one.original is None else f"{one.original} {one.unit or ''}".rstrip()
+        return f"{name} ({self.t('original')}: {original})"
 
     def weak(self) -> Table:
         columns = [
@@ -445,7 +477,7 @@ class _Tables:
                 name_of(each.name, self.language),
                 each.value,
                 each.unit,
-                known_text(each.mark, self.language),
+                self.t(each.mark) if each.mark == "provisional" else each.mark,
                 each.reference,
             ]
             for each in self.report.weak_figures

@@ -138,6 +138,14 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "estimated": ("估算", "estimated"),
     "substituted": ("替代", "substituted"),
     "missing": ("缺失", "missing"),
+    "table6_substitutions": ("表6-1 替代数据", "Table 6-1 What was substituted"),
+    "replaced": ("被替代项", "replaced"),
+    "original": ("原值", "before"),
+    "effect": ("影响 tCO2e", "effect, tCO2e"),
+    "substitutions_note": (
+        "影响：替代参数与此前最近一次数值之差，或全部补足的排放量。",
+        "The effect is against the last earlier figures, or all that was filled.",
+    ),
     "table7": (
         "表7 可信度为 M、L 级或暂用的依据",
         "Table 7 Figures marked M or L, and provisional ones",
@@ -200,6 +208,37 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "software": ("软件", "software"),
 }
 
+# What is shown as it is called in English: origins of figures, kinds of readings, flags, bases.
+_CODES: Mapping[str, str] = {
+    "measured": "实测",
+    "contract": "合同约定",
+    "given": "登记值",
+    "guideline default": "指南缺省值",
+    "guideline default of an earlier edition": "较早版本缺省值",
+    "published for the year": "当年公布",
+    "older vintage": "较早年份",
+    "register": "累计值",
+    "delta": "时段量",
+    "rate": "瞬时值",
+    "gap": "间断",
+    "rollover": "翻转",
+    "reset": "归零",
+    "restart": "重新起算",
+    "replaced": "换表",
+    "negative": "负值",
+    "late": "迟到",
+    "conflict": "冲突",
+    "implausible": "不可信",
+    "substituted": "替代",
+    "receipt time": "接收时刻",
+    "province": "省级",
+    "region": "区域",
+    "national": "全国",
+    "key": "规上重点",
+    "two high": "两高",
+    "ets": "碳市场",
+}
+
 
 def text(key: str, language: str, **values: object) -> str:
     """A text by its key; what stands in braces is filled in."""
@@ -211,9 +250,10 @@ def template(key: str, language: str) -> str:
     return _TEXTS[key][0 if language == Language.ZH else 1]
 
 
-def known_text(key: str, language: str) -> str:
-    """A text by its key, or the key itself where it has none: of closed lists that are shown as they are called."""
-    return text(key, language) if key in _TEXTS else key
+def code_text(code: str, language: str) -> str:
+    """A code of a closed list: in Chinese by its name, in English as it is called."""
+    words = code.replace("_", " ")
+    return _CODES.get(words, code) if language == Language.ZH else words
 
 
 def keys() -> list[str]:

@@ -108,7 +108,7 @@ def _entries(
     part = known * estimated // amount
     return EntrySums(
         source, month, factor.gas, factor.scope, factor.boundaries, factor.unit, -2, number, False, month, month + 30,
-        amount, int(mg), abs(int(mg)), int(weak), 0, int(weak), known, known - part, 0, part, 0,
+        amount, int(mg), 0, abs(int(mg)), int(weak), 0, int(weak), known, known - part, 0, part, 0,
         int(Flag.GAP) if estimated else 0,
     )  # fmt: skip
 

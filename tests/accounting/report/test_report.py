@@ -22,7 +22,9 @@ from accounting.report.inventory_tables import inventory_paper
 from accounting.report.layout import Form
 from accounting.report.tables import paper
 from accounting.report.texts import Language, keys, template, text
+from accounting.report.year import LedgerFactor
 from domain.entry_sums import EntrySums
+from domain.registry import Dated
 from tests.accounting.factor_cases import CALENDAR
 from tests.accounting.report.cases import YEAR, books, report, steelworks
 
@@ -138,6 +140,50 @@ def test_a_second_gas_counts_its_intervals_once() -> None:
     assert {each.key for each in its.totals[0].by_gas} == {"CO2", "CH4"}
     lines = [(each.gas, each.account_kg) for each in its.emissions if each.source == "boiler"]
     assert [gas for gas, _ in lines] == ["CH4", "CO2"]
+
+
+def test_substitutions_tell_their_rule_what_they_replace_and_their_effect() -> None:
+    owner = steelworks()
+    known, factors = books(owner)
+    grid, gas = known.entries[1], known.entries[4]
+    filled = grid._replace(substituted=96, substituted_mg=grid.mg // 31, substituted_magnitude=grid.mg // 31)
+    figures = gas._replace(substituted=gas.known, substituted_mg=gas.mg, substituted_magnitude=gas.magnitude)
+    entries = [known.entries[0], filled, *known.entries[2:4], figures, *known.entries[5:]]
+    original = {"value": "380", "unit": "GJ/10k_nm3", "reference": "lab report 1"}
+    said = {
+        "rule": "fuel_table_default",
+        "replaced": [{"name": "ncv", "original": original}, {"name": "carbon_content", "original": None}],
+        "mg_per_unit_original": str(factors["gas_january"].mg_per_unit),
+    }
+    described = {**factors["gas_july"].description, "substitution": said}
+    by_rule = {**known.factors, gas.factor_id: LedgerFactor("the set", described)}
+    version = replace(owner.sources["grid"].versions[0].value, substitution="electricity_highest_month")
+    source = replace(owner.sources["grid"], versions=(Dated(None, version),))
+    owner = replace(owner, sources={**owner.sources, "grid": source})
+    its = build(
+        owner, YEAR, replace(known, entries=entries, factors=by_rule), load_library().methods, CALENDAR
+    )
+    boiler, bought = its.substitutions
+    assert (boiler.source, boiler.rule, boiler.intervals) == ("boiler", "fuel_table_default", gas.known)
+    assert [(each.name, each.original) for each in boiler.replaced] == [
+        ("ncv", "380"),
+        ("carbon_content", None),
+    ]
+    per_gj = Fraction("0.01530") * Fraction("0.99") * Fraction(44, 12)
+    assert Fraction(boiler.effect_tco2e or 0) == 300 * (400 - 380) * per_gj
+    assert (bought.source, bought.rule, bought.intervals) == ("grid", "electricity_highest_month", 96)
+    assert bought.tco2e == bought.effect_tco2e
+    assert Fraction(bought.tco2e) == Fraction(filled.substituted_mg, 10**9)
+    assert [each.name for each in bought.replaced] == ["amount"]
+    coverage = {(each.source, each.boundary): each.coverage for each in its.quality}
+    assert coverage["boiler", "ets"] == "0.084931"  # January alone: what was substituted doesn't count
+    for language in Language:
+        (table,) = [
+            each
+            for each in paper(its, language).tables
+            if each.title == text("table6_substitutions", language)
+        ]
+        assert len(table.rows) == 2
 
 
 def test_editions_of_both_boundaries_stand_with_their_documents() -> None:

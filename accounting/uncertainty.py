@@ -21,11 +21,18 @@ from accounting.factors.kinds import linear_form
 from accounting.factors.value import Origin, Value
 from accounting.inventory.compute import Computed, Inventory
 from accounting.methods.data_file import Faults, read_rows
+from accounting.methods.method import Place
 from domain.errors import Fault, FaultyDocument
 
 FILE = Path(__file__).parent / "factors" / "uncertainty.csv"
 COLUMNS = ("input", "unit", "basis", "fuel_class", "percent", "source", "confidence", "note")
-BASES = ("given", "default", "published", "older")
+BASES = (
+    "given",
+    "default",
+    "plain",
+    "published",
+    "older",
+)  # plain: a figure of the method file, such as purity 1
 APPROACH_1_MAX_PERCENT = 60
 ROOT_DIGITS = 30  # of square roots, before they are rounded to what is printed
 STEP = Fraction(1, 1000)  # of an input, up and down, for what its change does
@@ -179,6 +186,8 @@ def _inputs(computed: Computed) -> tuple[InputUncertainty, ...]:
     ]
     for value in found.values:
         basis = _BASIS.get(str(value.origin), "given")
+        if basis == "default" and found.method.parameters[value.name].place is Place.FIXED:
+            basis = "plain"
         effect = found.sign * _effect(computed, value.name)
         result.append(
             _input(computed, value.name, value.unit, basis, fuel_class, effect, _shared(value, basis, code))

@@ -263,11 +263,11 @@ def test_an_activity_a_month_comes_to_the_weighted_means_of_the_year() -> None:
         )
     )
     exact = [tuple(Fraction(each) for each in month) for month in months]
-    burnt = sum(tonnes for tonnes, _, _ in exact)
-    energy = sum(tonnes * ncv for tonnes, ncv, _ in exact)
+    burnt = sum((tonnes for tonnes, _, _ in exact), Fraction(0))
+    energy = sum((tonnes * ncv for tonnes, ncv, _ in exact), Fraction(0))
     mean_ncv, mean_carbon = (
         energy / burnt,
-        sum(tonnes * ncv * carbon for tonnes, ncv, carbon in exact) / energy,
+        sum((tonnes * ncv * carbon for tonnes, ncv, carbon in exact), Fraction(0)) / energy,
     )
     year = burnt * mean_ncv * mean_carbon * Fraction("0.93") * Fraction(44, 12)
     assert monthly["totals"]["account_tco2e"] == decimal_text(year, 12, Rounding.HALF_EVEN)
@@ -281,7 +281,7 @@ def test_a_period_over_the_turn_of_a_year_has_the_factor_of_its_last_day() -> No
 
 
 def test_stocks_may_be_in_another_unit_of_mass() -> None:
-    stock = {
+    stock: dict[str, Any] = {
         "source": "equipment_gas", "material": "SF6", "amount": "100", "unit": "kg",
         "parameters": {"opening_stock": {"value": "0.9", "unit": "t"}, "closing_stock": "50", "shipped": "800"},
     }  # fmt: skip

@@ -91,9 +91,11 @@ def test_an_input_that_isnt_a_factor_has_the_effect_that_it_has() -> None:
 
 
 def test_boundaries_have_each_their_own() -> None:
-    coal = {"source": "flux_decomposition", "material": "limestone", "amount": "1", "unit": "t",
-            "uncertainty": {"amount": "3", "emission_factor": "4"}}  # fmt: skip
-    found = answer(coal, heat("4", "0.11", "0", "0"))["totals"]
+    electrodes = {
+        "source": "electrode_consumption", "parameters": {"emission_factor": "0.44"}, "amount": "1", "unit": "t",
+        "uncertainty": {"amount": "3", "emission_factor": "4"},
+    }  # fmt: skip
+    found = answer(electrodes, heat("4", "0.11", "0", "0"))["totals"]
     assert (found["uncertainty"], found["ets_uncertainty"]) == ("2.5000", "5.0000")
     assert answer(heat("1", "0.1"))["totals"]["ets_uncertainty"] is None
 
@@ -120,6 +122,11 @@ def test_defaults_go_by_where_an_input_is_from() -> None:
     assert percents(ncv="20")["ncv"] == "2"
     assert of.default_of("emission_factor", "tCO2/MWh", "older", "").percent == 10
     assert of.default_of("carbon_content", "tC/GJ", "default", "gas").confidence == "H"
+    carbonate = {"source": "carbonate_use", "material": "caco3", "amount": "1", "unit": "t"}
+    (activity,) = answer(carbonate, industry="food")["activities"]
+    assert {each["name"]: each["percent"] for each in activity["uncertainty_inputs"]} == {
+        "amount": "2", "emission_factor": "5", "purity": "5", "conversion": "2",
+    }  # fmt: skip
 
 
 def test_it_is_there_only_where_it_is_asked_for() -> None:
@@ -210,7 +217,7 @@ def test_a_faulty_table_is_refused_with_every_fault(tmp_path: Path) -> None:
         "uncertainty.csv row 3: ncv  default  is given twice",
         "uncertainty.csv row 3: source is empty",
         "uncertainty.csv row 3: confidence 'X' is unknown; H, L, M",
-        "uncertainty.csv row 4: basis 'guessed' is unknown; default, given, older, published",
+        "uncertainty.csv row 4: basis 'guessed' is unknown; default, given, older, plain, published",
         "uncertainty.csv row 4: percent 'x' is not a plain decimal",
         "uncertainty.csv: has no row of any default: input *, basis default",
     ]

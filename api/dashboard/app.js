@@ -16,6 +16,7 @@ import { byId, choices, problemText, qualityMark, showProblem } from "./pieces.j
 import { showReports } from "./reports.js";
 import { VIEWS, chosen, known, readAddress, writeAddress } from "./state.js";
 import { DAY, HOUR, QUARTER, floorQuarter, learnZone, local, momentText, periodStart } from "./time.js";
+import { fetchYears, showYears } from "./years.js";
 
 const REFRESH = 15_000;
 const REGISTRY_AGE = 60_000; // how long the lists of enterprises, parks and meters are good for
@@ -116,8 +117,8 @@ async function refreshEnterprise(now) {
   if (known.detail !== detail) {
     known.detail = detail;
     known.factors.clear();
-    for (const id of ["windows-items", "sources", "meters-rows", "findings-rows"]) forget(byId(id));
-    for (const id of ["windows", "emissions", "intensity", "meters", "findings"]) setAttribute(byId(id), "data-state", "loading");
+    for (const id of ["windows-items", "sources", "meters-rows", "years-rows", "findings-rows"]) forget(byId(id));
+    for (const id of ["windows", "emissions", "intensity", "meters", "years", "findings"]) setAttribute(byId(id), "data-state", "loading");
   }
   const end = newestEnd(now);
   await part(byId("emissions"), async () => {
@@ -137,6 +138,7 @@ async function refreshEnterprise(now) {
       await refreshFactors(detail, now, signal);
     }),
     part(byId("intensity"), () => refreshIntensity(detail, end, now, signal)),
+    part(byId("years"), async () => { detail.years = await fetchYears(uscc, chosen.boundary, end, signal); showYears(detail.years); }),
     part(byId("findings"), async () => { detail.findings = await fetchFindings(uscc, end, signal); showFindings(detail.findings); }),
     part(byId("meters"), async () => {
       const channels = channelsOf(detail.meters, now);
@@ -283,6 +285,7 @@ function redraw() {
   if (detail.windows) showWindows(detail.windows, detail.enterprise.sources ?? []);
   if (detail.emissions) showEmissionsPanel();
   if (detail.intensity) showIntensity(detail.intensity, detail.product);
+  if (detail.years) showYears(detail.years);
   if (detail.findings) showFindings(detail.findings);
   if (detail.meters) showMeters(channelsOf(detail.meters, Date.now()), detail.healths, Date.now());
 }

@@ -173,6 +173,19 @@ const STRINGS = {
   "meters.summary": ["{healthy} of {all} healthy", "{all} 个中 {healthy} 个正常"],
   "derived": ["derived", "派生"],
 
+  "years.heading": ["Years", "历年排放"],
+  "years.year": ["Year", "年份"],
+  "years.file": ["By files", "填报数据"],
+  "years.meters": ["By meters", "计量数据"],
+  "years.provenance": ["Provenance", "数据性质"],
+  "years.version": ["version {n}", "第 {n} 版"],
+  "years.note": [
+    "Years by rows of a file and by meters stand beside each other; neither is added to the other.",
+    "填报数据与计量数据并列显示，互不相加。"],
+  "provenance.verified": ["verified", "核查"],
+  "provenance.reported": ["reported", "申报"],
+  "provenance.estimated": ["estimated", "估算"],
+
   "findings.heading": ["Findings of the checks between channels", "通道间校核发现"],
   "findings.summary": ["{open} open, {explained} explained", "待处理 {open}，已说明 {explained}"],
   "findings.empty": ["The checks between channels have found nothing.", "通道间校核未发现问题。"],

@@ -17,9 +17,10 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from accounting.factors.load import load as load_library
 from api.app import create_app
+from api.history import SentFile, import_file
 from api.settings import ApiSettings
 from domain.interval import DAY_US, INTERVAL_US
-from storage import findings, keys
+from storage import findings, keys, registry
 from tests.accounting.bed import Bed, Sent
 from tests.api import dashboard_scene as scene
 from tests.api.serving import serving
@@ -367,6 +368,37 @@ def test_findings_stand_with_evidence_tonnes_and_state(open_page: Open, site: Si
     expect(page.locator("#findings > .message")).to_have_text(
         "The checks between channels have found nothing."
     )
+
+
+def test_years_of_files_stand_beside_the_years_of_meters(open_page: Open, site: Site) -> None:
+    page = settled(open_page(e=scene.CEMENT))
+    expect(page.locator("#years")).to_be_hidden()
+    rows = "uscc,year,source,amount,unit,provenance\n" + "".join(
+        f"{scene.CEMENT},{year},purchased_heat,{amount},GJ,{provenance}\n"
+        for year, amount, provenance in (
+            (2024, 10_000, "verified"),
+            (2025, 20_000, "reported"),
+            (2025, 1, "estimated"),
+        )
+    )
+    with site.database.connect() as conn:
+        known, file = registry.load(conn), SentFile(rows.encode(), "years.csv")
+        import_file(conn, known, load_library(), file, by="李雷", this_year=2026)
+    page = settled(open_page(e=scene.CEMENT))
+    expect(page.locator("#years")).to_have_attribute("data-state", "ready")
+    row = page.locator('#years-rows tr[data-year="2025"]')
+    expect(row.locator("td.file")).to_have_text("2,200 t")
+    expect(row.locator("td.file")).to_have_attribute("title", re.compile(r"2,200,110"))
+    expect(row.locator(".chip")).to_have_text("estimated")
+    expect(row.locator("td.meters")).to_have_text("–")
+    expect(page.locator('#years-rows tr[data-year="2024"] .chip')).to_have_text("verified")
+    metered = page.locator('#years-rows tr[data-year="2026"]')
+    year = {"from": "2026-01-01T00:00:00+08:00", "to": "2027-01-01T00:00:00+08:00", "granularity": "year"}
+    (item,) = site.get(f"/v1/enterprises/{scene.CEMENT}/emissions", **year)["items"]
+    assert exact(page, '#years-rows tr[data-year="2026"] td.meters') == Decimal(item["co2e_kg"])
+    expect(metered.locator("td.file")).to_have_text("–")
+    page.get_by_role("button", name="中文").click()
+    expect(row.locator(".chip")).to_have_text("估算")
 
 
 def test_it_can_be_used_by_keyboard_alone(open_page: Open) -> None:

@@ -28,10 +28,14 @@ def rows(draw: st.DrawFn) -> list[tuple[int, int, int, list[int], list[int]]]:
     return result
 
 
-@given(rows(), st.integers(1, 200), st.booleans())
+@given(rows(), st.integers(1, 200), st.booleans(), st.booleans())
 def test_adding_up_equals_adding_one_by_one(
-    given_rows: list[tuple[int, int, int, list[int], list[int]]], width: int, own_flags: bool
+    given_rows: list[tuple[int, int, int, list[int], list[int]]],
+    width: int,
+    own_flags: bool,
+    second_gas: bool,
 ) -> None:
+    repeats = [second_gas and place % 2 == 1 for place in range(len(given_rows))]
     first_day, count = 100, 2 * INTERVALS_PER_DAY
     period_of = np.array([-1 if place % 7 == 0 else place // width for place in range(count)], np.int64)
     cells: Cells = {}
@@ -45,10 +49,11 @@ def test_adding_up_equals_adding_one_by_one(
         first_day,
         exponent=-6,
         factor_ids=np.array([row[2] for row in given_rows], np.int64),
+        repeats=np.array(repeats, bool),
         own_flags=own_flags,
     )
     slow: Cells = {}
-    for key, day, factor, amounts, states in given_rows:
+    for (key, day, factor, amounts, states), is_repeated in zip(given_rows, repeats, strict=True):
         for index in range(INTERVALS_PER_DAY):
             place = (day - first_day) * INTERVALS_PER_DAY + index
             if not 0 <= place < count or period_of[place] < 0:
@@ -59,8 +64,8 @@ def test_adding_up_equals_adding_one_by_one(
             cell = slow.setdefault((key, int(period_of[place])), Sum())
             part = Sum(flags=int(flags))
             if quality:
-                substituted = int(bool(flags & Flag.SUBSTITUTED))
-                part = Sum(amounts[index], -6, 1, substituted, int(quality), int(flags), {factor})
+                uncredited = int(is_repeated or bool(flags & Flag.SUBSTITUTED))
+                part = Sum(amounts[index], -6, 1, uncredited, int(quality), int(flags), {factor})
             cell.add(part)
     assert cells == slow
 

@@ -8,11 +8,12 @@ moment are those of a cursor, and a process killed anywhere leaves a whole tick 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +28,17 @@ from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
 from accounting.kernels import warm
-from accounting.metrics import BATCHES, ENTRIES, FAILURES, LAG_SECONDS, READINGS, SUPERSEDED, TICK_SECONDS
+from accounting.metrics import (
+    BATCHES,
+    ENTRIES,
+    FAILURES,
+    LAG_SECONDS,
+    READINGS,
+    SUPERSEDED,
+    TICK_SECONDS,
+    VALIDATION_FAILURES,
+    VALIDATION_SECONDS,
+)
 from accounting.recorded import Names, RecordedBooks, Written, write
 from accounting.settings import AccountingSettings
 from accounting.validation import step as validation
@@ -92,7 +103,8 @@ class Shared(NamedTuple):
 
 
 # Has `recorded_shard` done for each of some enterprises, and gives what it gave in their order.
-Distribute = Callable[[Shared, Sequence[str]], Iterator[tuple[Written, TickResult]]]
+Distribute = Callable[[Shared, Sequence[str]], Generator[tuple[Written, TickResult], None, None]]
+Progress = Callable[[int, int], None]
 
 
 class Accountant:
@@ -110,6 +122,7 @@ class Accountant:
         self._rules = rules
         self._shard = shard
         self._checks = load_checks()
+        self._validation_fault = ""  # the last that was logged
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
         connection.commit()
@@ -180,10 +193,13 @@ class Accountant:
             return result
 
     def validate(self, now_us: int) -> bool:
-        """Judge a piece of what the checks between channels are due for; whether there was any."""
+        """Judge a piece of what the checks between channels are due for; whether there was any.
+
+        The books don't wait for it: what fails in it is told and counted, and tried again later.
+        """
         closed_day = self._calendar.day(now_us - SETTLE_US)
         try:
-            with self._connection.transaction():
+            with VALIDATION_SECONDS.time(), self._connection.transaction():
                 read_one_moment(self._connection)
                 books = ValidationBooks(self._connection)
                 if books.accounted_registry() != self._registry.version:
@@ -191,13 +207,29 @@ class Accountant:
                 judged = validation.step(books, self._registry, self._checks, self._calendar, closed_day)
         except psycopg.errors.SerializationFailure:
             return False  # a person explained or settled one of these meanwhile: they are due again
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            VALIDATION_FAILURES.inc()
+            if repr(error) != self._validation_fault:  # logged once, then counted
+                self._validation_fault = repr(error)
+                log.exception("the checks between channels failed")
+            return False
         if judged is not None:
             enterprise_id, first, end = judged
             self._memory.due -= {(enterprise_id, day) for day in range(first, end)}
         return judged is not None
 
-    def restate(self, cause: Cause, *, distribute: Distribute | None = None) -> Restated:
+    def restate(
+        self,
+        cause: Cause,
+        *,
+        distribute: Distribute | None = None,
+        progress: Progress = lambda _done, _all: None,
+    ) -> Restated:
         """Recompute everything under the present rules, here or where `distribute` has it done.
+
+        progress  told how many of how many enterprises are done
 
         Raises Unavailable where accounting hasn't yet taken in the registry as it is: that comes first.
         """
@@ -211,15 +243,18 @@ class Accountant:
             work = all_of(self._registry.enterprises.values(), cause)
             moved = cursor._replace(rules_version=self._rules.version)
             if distribute is None:
-                self._run(books, work, moved, result)
+                self._run(books, work, moved, result, progress)
             else:
                 snapshot = share_moment(self._connection)  # as it was before anything is written
                 run_id = books.begin_run()
-                for written, part in distribute(Shared(snapshot, run_id, self._rules, cause), list(work)):
-                    factors = write(written, books, run_id)
-                    assert part.differences is not None
-                    part.differences.rename_factors(factors)
-                    result.add(part)
+                shared = Shared(snapshot, run_id, self._rules, cause)
+                with contextlib.closing(distribute(shared, list(work))) as parts:
+                    for done, (written, part) in enumerate(parts, 1):
+                        factors = write(written, books, run_id)
+                        assert part.differences is not None
+                        part.differences.rename_factors(factors)
+                        result.add(part)
+                        progress(done, len(work))
                 books.end_run(moved, self._memory.due)
             books.move_cursor(moved)
             described = self._described(result)
@@ -232,7 +267,7 @@ class Accountant:
         *,
         usccs: Collection[str] | None = None,
         days: tuple[int, int] | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        progress: Progress = lambda _done, _all: None,
     ) -> Restated:
         """What a run would change, without writing anything or holding anybody up.
 
@@ -280,10 +315,20 @@ class Accountant:
                 f" {self._registry.version}: try again when accounting has caught up"
             )
 
-    def _run(self, books: Books, work: Works, moved: Cursor, result: TickResult) -> None:
+    def _run(
+        self,
+        books: Books,
+        work: Works,
+        moved: Cursor,
+        result: TickResult,
+        progress: Progress = lambda _done, _all: None,
+    ) -> None:
         run_id = books.begin_run()
+        done = 0
         for group in groups(work.values()):
             recompute(group, books, self._library, self._rules, self._calendar, run_id, result, self._memory)
+            done += len(group)
+            progress(done, len(work))
         books.end_run(moved, self._memory.due)
 
     # -- what there is to do --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.errors import Refused, Unavailable
@@ -35,7 +35,7 @@ def over_enterprises(
     function: Callable[[S], R],
     shards: Iterable[S],
     progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """`function(shard)` of each shard, computed on the workers of a Dask scheduler, in the order of the shards.
 
     scheduler  its address, such as tcp://10.0.0.5:8786

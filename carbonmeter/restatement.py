@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 from accounting.differences import SourceDifference, Way
@@ -57,13 +57,13 @@ def compute_shard(shard: Shard) -> tuple[Written, TickResult]:
         return recorded_shard(conn, library, shard.uscc, shard.shared)
 
 
-def over_workers(scheduler: str, progress: Callable[[int], None]) -> Distribute:
+def over_workers(scheduler: str) -> Distribute:
     """Have shards computed by the workers of a Dask scheduler."""
 
-    def distribute(shared: Shared, usccs: Sequence[str]) -> Iterator[tuple[Written, TickResult]]:
+    def distribute(shared: Shared, usccs: Sequence[str]) -> Generator[tuple[Written, TickResult], None, None]:
         factor_set = load_factors().set_hash
         shards = (Shard(uscc, shared, shared.rules.version, factor_set) for uscc in usccs)
-        return over_enterprises(scheduler, compute_shard, shards, progress)
+        return over_enterprises(scheduler, compute_shard, shards)
 
     return distribute
 

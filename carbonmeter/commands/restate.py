@@ -92,10 +92,12 @@ def run(context: Context) -> int:
                 )
             distribute = None
             if arguments.scheduler is not None:
-                distribute = over_workers(
-                    arguments.scheduler, lambda done: progress(f"restated {done} enterprises")
-                )
-            restated = accountant.restate(cause, distribute=distribute)
+                distribute = over_workers(arguments.scheduler)
+            restated = accountant.restate(
+                cause,
+                distribute=distribute,
+                progress=lambda done, of: progress(f"restated {done} of {of} enterprises"),
+            )
     changed = told(restated, calendar)
     if arguments.json:
         print_json(

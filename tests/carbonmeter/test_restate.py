@@ -67,15 +67,15 @@ def rows(conn: Connection) -> dict[str, list[Any]]:
     return result
 
 
-@pytest.fixture
+@pytest.fixture(params=[1, 3])
 def cluster(
-    plain_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, plain_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LocalCluster]:
     # a worker reads its own settings, here from the environment that it is started with
     monkeypatch.setenv("CARBONMETER_DATABASE", plain_database.url)
     monkeypatch.setenv("CARBONMETER_HOME", str(tmp_path))
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=request.param, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
         yield cluster
 
@@ -83,18 +83,22 @@ def cluster(
 def test_workers_write_what_is_written_here(
     plain_database: Database, plain_server: Any, cluster: LocalCluster
 ) -> None:
-    told: list[int] = []
+    told: list[tuple[int, int]] = []
     with plain_database.connect() as conn, plain_server.database() as other, other.connect() as here:
         town(conn)
         town(here)
         accountant = Accountant(conn, load(), WITHOUT_LOOKING_AHEAD)
-        spread = accountant.restate(CAUSE, distribute=over_workers(cluster.scheduler_address, told.append))
+        spread = accountant.restate(
+            CAUSE,
+            distribute=over_workers(cluster.scheduler_address),
+            progress=lambda done, of: told.append((done, of)),
+        )
         local = Accountant(here, load(), WITHOUT_LOOKING_AHEAD).restate(CAUSE)
         assert spread.superseded > 0
         assert (spread.entries, spread.superseded) == (local.entries, local.superseded)
         assert spread.differences.by_source == local.differences.by_source
         assert rows(conn) == rows(here)
-    assert told == [1, 2, 3]
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_worker_that_dies_leaves_the_books_whole(plain_database: Database, cluster: LocalCluster) -> None:
@@ -103,13 +107,15 @@ def test_a_worker_that_dies_leaves_the_books_whole(plain_database: Database, clu
         accountant = Accountant(conn, load(), WITHOUT_LOOKING_AHEAD)
         killed: list[int] = []
 
-        def kill_once(_: int) -> None:
+        def kill_once(_done: int, _all: int) -> None:
             if not killed:
                 pid = next(worker.pid for worker in cluster.workers.values())
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
 
-        restated = accountant.restate(CAUSE, distribute=over_workers(cluster.scheduler_address, kill_once))
+        restated = accountant.restate(
+            CAUSE, distribute=over_workers(cluster.scheduler_address), progress=kill_once
+        )
         assert killed
         assert restated.superseded > 0
         bed.accountant = accountant
@@ -121,12 +127,12 @@ def test_a_cut_in_the_middle_changes_nothing(plain_database: Database, cluster: 
         town(conn)
         before = rows(conn)
 
-        def cut(_: int) -> None:
+        def cut(_done: int, _all: int) -> None:
             raise Unavailable("the scheduler was lost")
 
         accountant = Accountant(conn, load(), WITHOUT_LOOKING_AHEAD)
         with pytest.raises(Unavailable, match="was lost"):
-            accountant.restate(CAUSE, distribute=over_workers(cluster.scheduler_address, cut))
+            accountant.restate(CAUSE, distribute=over_workers(cluster.scheduler_address), progress=cut)
         assert rows(conn) == before
 
 

@@ -15,3 +15,9 @@ LAG_SECONDS = Gauge(
     multiprocess_mode="livemax",
 )
 FAILURES = Counter("carbonmeter_accounting_failures_total", "Ticks that failed and were tried again")
+VALIDATION_SECONDS = Histogram(
+    "carbonmeter_validation_seconds", "Time of one piece of the checks between channels"
+)
+VALIDATION_FAILURES = Counter(
+    "carbonmeter_validation_failures_total", "Pieces of the checks between channels that failed"
+)

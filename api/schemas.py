@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.errors import KINDS, TYPE_PREFIX
+from domain.validation import CheckRule
 
 Decimal = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal.")]
 Ratio = Annotated[
@@ -322,10 +323,17 @@ class SourceItem(Shape):
     parameters: list[ParameterItem]
 
 
+class BandItem(Shape):
+    low: Decimal | None
+    high: Decimal | None
+    over: Literal["day", "month"]
+
+
 class ProductVersionItem(Shape):
     from_: Date | None = Field(alias="from")
     unit: str
     expression: str
+    band: BandItem | None = Field(description="What the emission is expected within, kg CO2e per unit.")
 
 
 class ProductItem(Shape):
@@ -335,12 +343,26 @@ class ProductItem(Shape):
     versions: list[ProductVersionItem]
 
 
+class CheckItem(Shape):
+    id: str
+    rule: CheckRule
+    main: str | None
+    subs: str | None
+    product: str | None
+    consumption: str | None
+    channel: str | None = Field(description="The channel that the limits are for; null: all.")
+    tolerance: Decimal | None = Field(description="Null: the rule's own, as for shortest.")
+    shortest: str | None = Field(description="ISO 8601.")
+    active: bool
+
+
 class Enterprise(EnterpriseItem):
     history: History
     gateways: list[str]
     meters: list[str]
     sources: list[SourceItem]
     products: list[ProductItem]
+    checks: list[CheckItem] = Field(description="What it says of the checks between channels.")
 
 
 class ParkItem(Shape):
@@ -386,10 +408,17 @@ class ChannelItem(Shape):
     versions: list[ChannelVersionItem]
 
 
+class CalibrationItem(Shape):
+    from_: Date = Field(alias="from")
+    until: Date | None
+    reference: str | None
+
+
 class MeterItem(Shape):
     uscc: str
     id: str
     name: str | None
+    calibrations: list[CalibrationItem]
     channels: list[ChannelItem]
 
 

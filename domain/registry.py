@@ -182,6 +182,7 @@ class Calibration:
 
     from_day: int
     until_day: int | None
+    reference: str | None = None  # the certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ def calibrations(entries: Iterable[Mapping[str, Any]]) -> tuple[Calibration, ...
     for entry in entries:
         from_day = day_number(entry["from"])
         assert from_day is not None, entry
-        found.append(Calibration(from_day, day_number(entry.get("until", ""))))
+        found.append(Calibration(from_day, day_number(entry.get("until", "")), entry.get("reference")))
     return tuple(found)
 
 

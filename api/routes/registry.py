@@ -18,7 +18,18 @@ from api.paging import Page, Paged
 from api.parameters import Uscc
 from api.schemas import problems
 from domain.interval import Calendar, Period, to_us
-from domain.registry import ChannelVersion, Dated, Enterprise, Point, Product, Source, Term, dated_value
+from domain.registry import (
+    Band,
+    ChannelVersion,
+    Check,
+    Dated,
+    Enterprise,
+    Point,
+    Product,
+    Source,
+    Term,
+    dated_value,
+)
 from storage import registry as registry_storage
 
 router = APIRouter(tags=["registry"])
@@ -107,9 +118,30 @@ def _product(product: Product, calendar: Calendar, today: int) -> dict[str, Any]
                 "from": None if each.from_day is None else calendar.date(each.from_day).isoformat(),
                 "unit": each.value.unit,
                 "expression": _expression(each.value.terms),
+                "band": _band(each.value.band),
             }
             for each in product.versions
         ],
+    }
+
+
+def _band(band: Band | None) -> dict[str, Any] | None:
+    return None if band is None else {"low": _text(band.low), "high": _text(band.high), "over": band.over}
+
+
+def _check(check: Check) -> dict[str, Any]:
+    """A check between channels, in the words of the registry document."""
+    return {
+        "id": check.code,
+        "rule": check.rule,
+        "main": _expression(check.main) or None,
+        "subs": _expression(check.subs) or None,
+        "product": check.product,
+        "consumption": _expression(check.consumption) or None,
+        "channel": check.channel,
+        "tolerance": _text(check.tolerance),
+        "shortest": _duration(check.shortest_us),
+        "active": check.active,
     }
 
 
@@ -184,6 +216,16 @@ def _meters(enterprise: Enterprise, session: Session) -> list[tuple[str, dict[st
                 "uscc": enterprise.uscc,
                 "id": id_,
                 "name": enterprise.meters.get(id_),
+                "calibrations": [
+                    {
+                        "from": session.calendar.date(each.from_day).isoformat(),
+                        "until": None
+                        if each.until_day is None
+                        else session.calendar.date(each.until_day).isoformat(),
+                        "reference": each.reference,
+                    }
+                    for each in enterprise.calibrations.get(id_, ())
+                ],
                 "channels": [_channel(point, session) for point in points],
             },
         )
@@ -234,6 +276,7 @@ def get_enterprise(uscc: Uscc, key: RegistryReader, context: TheContext) -> Resp
                 "products": [
                     _product(each, calendar, today) for _, each in sorted(enterprise.products.items())
                 ],
+                "checks": [_check(each) for _, each in sorted(enterprise.checks.items())],
             }
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounting.validation import balance
 from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY
 from domain.validation import CheckRule, FindingState, Severity
 from storage import findings
@@ -252,3 +253,19 @@ def test_a_long_history_is_judged_in_pieces(bed: Bed) -> None:
     mine = [each for each in found(bed) if each.rule is CheckRule.MAIN_AGAINST_SUBS]
     assert [each.days for each in mine] == [52], "a register's gap is known, spread over the days"
     assert all(each.uscc == USCC for each in mine)
+
+
+def test_a_rule_that_fails_stops_neither_the_books_nor_what_is_due(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bed.register(works())
+    fill(bed, 1, subs=0.9)
+    bed.tick()
+    assert bed.accountant is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(balance, "exact_sum", lambda _values: 1 // 0)
+        for _ in range(3):
+            assert bed.accountant.validate(CALENDAR.day_start(FIRST + 2)) is False
+    assert [record.message for record in caplog.records] == ["the checks between channels failed"]
+    validate(bed, FIRST + 1)
+    assert [each.days for each in found(bed)] == [1]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 from fastapi.testclient import TestClient
 
-from tests.api.conftest import CEMENT, STEEL, walk
+from tests.api.conftest import CEMENT, DOCUMENT, STEEL, client_of, empty_city, walk
+from tests.servers import DatabaseServer
 
 
 def test_enterprises_by_uscc_in_pages(client: TestClient) -> None:
@@ -44,9 +47,62 @@ def test_an_enterprise_with_its_sources_and_products(client: TestClient) -> None
         "id": "crude_steel",
         "unit": "t",
         "expression": "P-01/steel_kg + P-02/steel_t",
-        "versions": [{"from": None, "unit": "t", "expression": "P-01/steel_kg + P-02/steel_t"}],
+        "versions": [{"from": None, "unit": "t", "expression": "P-01/steel_kg + P-02/steel_t", "band": None}],
     }
+    assert body["checks"] == []
     assert body["history"]["park"] == [{"from": None, "value": "XT-ETDZ"}]
+
+
+def test_checks_bands_and_calibrations_as_registered(plain_server: DatabaseServer) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    steel = document["enterprises"][0]
+    steel["checks"] = [
+        {
+            "id": "feeders",
+            "rule": "main_against_subs",
+            "main": "E-01/import_kwh",
+            "subs": "- E-02/import_kwh",
+            "tolerance": "0.05",
+        },
+        {"id": "gas", "rule": "frozen_value", "channel": "G-01/gas_nm3", "shortest": "P1D", "active": False},
+    ]
+    steel["products"][0]["band"] = {"high": "2200.5"}
+    steel["meters"][0]["calibrations"] = [
+        {"from": "2024-01-05", "until": "2026-01-04", "reference": "CNAS 7"}
+    ]
+    with (
+        empty_city(plain_server, document) as city,
+        client_of(city, key=city.key("emissions:read")) as client,
+    ):
+        body = client.get(f"/v1/enterprises/{STEEL}").json()
+        nothing = dict.fromkeys(
+            ("main", "subs", "product", "consumption", "channel", "tolerance", "shortest"), None
+        )
+        assert body["checks"] == [
+            {
+                **nothing,
+                "id": "feeders",
+                "rule": "main_against_subs",
+                "main": "E-01/import_kwh",
+                "subs": "- E-02/import_kwh",
+                "tolerance": "0.05",
+                "active": True,
+            },
+            {
+                **nothing,
+                "id": "gas",
+                "rule": "frozen_value",
+                "channel": "G-01/gas_nm3",
+                "shortest": "PT24H",
+                "active": False,
+            },
+        ]
+        assert body["products"][0]["versions"][0]["band"] == {"low": None, "high": "2200.5", "over": "month"}
+        meters = client.get("/v1/meters", params={"uscc": STEEL}).json()["items"]
+        assert meters[0]["calibrations"] == [
+            {"from": "2024-01-05", "until": "2026-01-04", "reference": "CNAS 7"}
+        ]
+        assert meters[1]["calibrations"] == []
 
 
 def test_parks(client: TestClient) -> None:

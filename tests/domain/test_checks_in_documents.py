@@ -90,7 +90,7 @@ def test_calibrations_merge_by_their_days() -> None:
     day = Calendar().day_of
     assert model(items).calibrations == {
         "E-01": (
-            Calibration(day(date(2023, 1, 10)), day(date(2025, 1, 9))),
+            Calibration(day(date(2023, 1, 10)), day(date(2025, 1, 9)), "CNAS 7"),
             Calibration(day(date(2025, 2, 1)), None),
         )
     }

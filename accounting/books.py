@@ -37,9 +37,7 @@ class Books(Protocol):
 
     def replace_consumption(self, rows: Rows, enterprise_ids: Rows) -> None: ...
 
-    def keep_consumption(
-        self, run_id: int, channel_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
-    ) -> None: ...
+    def keep_consumption(self, run_id: int, channel_ids: Rows, days: Rows, superseded: Rows) -> None: ...
 
     def ledger(self, source_ids: Sequence[int], from_days: Sequence[int], to_days: Sequence[int]) -> Rows: ...
 
@@ -50,12 +48,7 @@ class Books(Protocol):
     def replace_ledger(self, groups: Sequence[tuple[Trait, Rows, Rows]]) -> None: ...
 
     def keep_ledger(
-        self,
-        run_id: int,
-        source_ids: Sequence[int],
-        days: Sequence[int],
-        series: Sequence[int],
-        indexes: Sequence[int],
+        self, run_id: int, source_ids: Rows, days: Rows, series: Rows, superseded: Rows
     ) -> None: ...
 
     def sum_months(

@@ -197,10 +197,8 @@ class PointsRun:
             return
         rows = np.concatenate([change.rows for _, change in changes])
         owners = np.concatenate([np.full(len(change.rows), enterprise.id) for enterprise, change in changes])
-        places, indexes = superseded([change for _, change in changes])
-        self._books.keep_consumption(
-            self._run_id, rows["channel_id"][places].tolist(), rows["day"][places].tolist(), indexes.tolist()
-        )
+        places, which = superseded([change for _, change in changes])
+        self._books.keep_consumption(self._run_id, rows["channel_id"][places], rows["day"][places], which)
         self._books.replace_consumption(rows, owners)
 
     # -- derived points -------------------------------------------------------------------------------

@@ -127,23 +127,14 @@ class RecordedBooks:
         self._consumption = _over(self._consumption, rows)
         self._keep("replace_consumption", rows, enterprise_ids)
 
-    def keep_consumption(
-        self, run_id: int, channel_ids: Sequence[int], days: Sequence[int], indexes: Sequence[int]
-    ) -> None:
-        self._keep("keep_consumption", run_id, channel_ids, days, indexes)
+    def keep_consumption(self, run_id: int, channel_ids: Rows, days: Rows, superseded: Rows) -> None:
+        self._keep("keep_consumption", run_id, channel_ids, days, superseded)
 
     def replace_ledger(self, groups: Sequence[tuple[Trait, Rows, Rows]]) -> None:
         self._keep("replace_ledger", groups)
 
-    def keep_ledger(
-        self,
-        run_id: int,
-        source_ids: Sequence[int],
-        days: Sequence[int],
-        series: Sequence[int],
-        indexes: Sequence[int],
-    ) -> None:
-        self._keep("keep_ledger", run_id, source_ids, days, series, indexes)
+    def keep_ledger(self, run_id: int, source_ids: Rows, days: Rows, series: Rows, superseded: Rows) -> None:
+        self._keep("keep_ledger", run_id, source_ids, days, series, superseded)
 
     def sum_months(
         self, source_ids: Sequence[int], first_days: Sequence[int], end_days: Sequence[int]

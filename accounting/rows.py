@@ -34,6 +34,7 @@ def columns_of(wants: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[i
 
 
 def superseded(changes: Sequence[Changes]) -> tuple[Rows, Rows]:
-    """Place of the row and number of the interval of every superseded entry, over the rows of all changes in turn."""
-    places, indexes = np.nonzero(np.concatenate([change.superseded for change in changes]))
-    return places, indexes
+    """Places of the rows that have superseded entries, over the rows of all changes in turn, and which (n, 96)."""
+    which = np.concatenate([change.superseded for change in changes])
+    places = np.flatnonzero(which.any(axis=1))
+    return places, which[places]

@@ -223,13 +223,9 @@ class SourcesRun:
             return
         all_changes = [changes for _, _, changes in written]
         rows = np.concatenate([changes.rows for changes in all_changes])
-        places, indexes = superseded(all_changes)
+        places, which = superseded(all_changes)
         self._books.keep_ledger(
-            self._run_id,
-            rows["source_id"][places].tolist(),
-            rows["day"][places].tolist(),
-            rows["series"][places].tolist(),
-            indexes.tolist(),
+            self._run_id, rows["source_id"][places], rows["day"][places], rows["series"][places], which
         )
         alike: dict[Trait, list[tuple[Rows, int]]] = defaultdict(list)
         for enterprise, trait, changes in written:

@@ -33,6 +33,7 @@ _MARGIN, _FRAME = 13 * mm, 6.0  # reportlab's frames keep six points clear withi
 _SIZE, _LEADING, _PADDING = 7.0, 8.6, 2.5  # points
 _HEADING = colors.HexColor("#E8EEF4")
 _RULE = colors.HexColor("#9AA7B4")
+_CELL_MAX = 2_000  # characters; the JSON has the rest of longer texts
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 _INTEGERS = re.compile(r"\B(?=(\d{3})+(?!\d))")
@@ -120,7 +121,9 @@ def _laid_out(table: Table, language: str, width: float, styles: _Styles) -> lis
             ]
             for row in table.rows
         ]
-        laid = LongTable([heads, *body], colWidths=widths, repeatRows=1)
+        laid = LongTable(
+            [heads, *body], colWidths=widths, repeatRows=1, splitInRow=1
+        )  # a long text goes on overleaf
         laid.setStyle(TableStyle(_style(table, columns)))
         story.append(laid)
     else:
@@ -153,6 +156,8 @@ def _cell(cell: str | None, column: Column, width: float, styles: _Styles) -> An
     if cell is None:
         return "" if column.form is Form.TEXT else "–"
     shown = _grouped(cell) if column.form is Form.NUMBER else cell
+    if len(shown) > _CELL_MAX:
+        shown = f"{shown[:_CELL_MAX]}…"
     if shown.isascii() and stringWidth(shown, _LATIN_BOLD, _SIZE) <= width - 2 * _PADDING:
         return shown
     return Paragraph(_marked(shown), styles.cell if column.form is Form.TEXT else styles.right)

@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.(\d+))?\Z", re.ASCII)
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")
 _SHEET_NAME_MAX = 31
 _WIDTH_MAX = 60
+_CELL_MAX = 32_767  # characters; what is longer would be left out
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -99,7 +100,7 @@ def _write(
     if match is None:
         right = column.form is not Form.TEXT
         style = formats.of(bold=strong, text_wrap=not right, align="right" if right else "left")
-        sheet.write_string(row, place, cell, style)
+        sheet.write_string(row, place, cell if len(cell) <= _CELL_MAX else f"{cell[: _CELL_MAX - 1]}…", style)
         return
     decimals = len(match[1] or "")
     shown = "#,##0" + ("." + "0" * decimals if decimals else "")

@@ -347,3 +347,20 @@ def test_what_was_stated_stands_beside_the_meters() -> None:
         assert len(tables) >= 3
         assert "years.xlsx" in tables[0].notes[0]
         assert written(its, ReportFormat.PDF, language).startswith(b"%PDF")
+
+
+def test_texts_from_outside_are_shown_whatever_they_hold() -> None:
+    its = report()
+    wild = ["<b>&amp;</i>" * 4_000, "停电" * 9_000, "a\x01\x0b\t\n😀 ‑ ⁻¹ ₂", "=1+1", "-", ""]
+    findings = [replace(its.findings[0], explanation=each, subject=each) for each in wild]
+    for language in Language:
+        for form in (ReportFormat.XLSX, ReportFormat.PDF):
+            content = written(replace(its, findings=findings), form, language)
+            if form is ReportFormat.PDF:
+                pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+                assert "".join(pages).count("停") == 2_000  # two cells of 2,000 characters
+            else:
+                sheet = openpyxl.load_workbook(io.BytesIO(content))[text("table8", language)[:31].strip()]
+                told = [cell.value for cell in sheet["C"] if cell.value]
+                assert "=1+1" in told
+                assert sum(len(str(each)) == 32_767 for each in told) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from accounting.factors import registered
 from accounting.factors.inputs import AMOUNT
 from accounting.factors.load import FactorLibrary
 from domain.registry import Kind, Parameter
@@ -48,7 +49,7 @@ class FactorCatalogue:
         return {name: list(units) for name, units in result.items()}
 
     def grid_fault(self, basis: str) -> str | None:
-        return self._library.grid_fault(basis)
+        return registered.grid_fault(self._library, basis)
 
     def method_fault(
         self,
@@ -62,6 +63,6 @@ class FactorCatalogue:
         substitution: str | None,
         kinds: Collection[Kind],
     ) -> str | None:
-        return self._library.method_fault(
-            industry, edition, method, fuel, material, parameters, unit, substitution, kinds
+        return registered.method_fault(
+            self._library, industry, edition, method, fuel, material, parameters, unit, substitution, kinds
         )

@@ -5,7 +5,7 @@ Asked once a range of days: every answer says from which day until which it hold
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from accounting.factors import electricity
-from accounting.factors.inputs import Inputs, Location, in_force, in_unit, range_fault
+from accounting.factors.inputs import Inputs, Location, in_force
 from accounting.factors.metered import absolute_fault
 from accounting.factors.resolved import resolved
 from accounting.factors.substitution import description as substitution_description
@@ -21,7 +21,6 @@ from accounting.factors.substitution import (
     month_ends,
     of_the_month,
     substituted,
-    substitution_fault,
 )
 from accounting.factors.tables import FactorTables, SubstitutionRule
 from accounting.factors.value import fraction_text
@@ -29,7 +28,7 @@ from accounting.methods.load import Methods
 from accounting.methods.method import Method, Place, Role
 from domain.errors import FactorNotFound
 from domain.interval import EPOCH_DATE, Calendar
-from domain.registry import Enterprise, Kind, Parameter, Source, SourceVersion, dated_value
+from domain.registry import Enterprise, Parameter, Source, SourceVersion, dated_value
 
 MG_PER_TONNE = 1_000_000_000
 DEFAULT_GRID = "province"
@@ -226,7 +225,7 @@ class FactorLibrary:
                 days |= _days([method.ets_until])
                 places |= {spec.place for spec in method.parameters.values()}
         if version is not None and (rule := self.tables.substitutions.get(version.substitution or "")):
-            days |= month_ends(source.parameters, rule.parameters(self._class_of(version.fuel)), calendar)
+            days |= month_ends(source.parameters, rule.parameters(self.class_of(version.fuel)), calendar)
         if Place.GRID in places:
             days |= self._grid_days
         if Place.HEAT in places:
@@ -235,7 +234,8 @@ class FactorLibrary:
         after = [each for each in days if each > day]
         return max(before, default=None), min(after, default=None)
 
-    def _class_of(self, fuel: str | None) -> str:
+    def class_of(self, fuel: str | None) -> str:
+        """coal, oil, gas …: what substitution rules tell fuels apart by."""
         return self.tables.fuel_classes.get(fuel or "", "")
 
     def _by_gas(
@@ -263,11 +263,11 @@ class FactorLibrary:
                 unit,
                 metered=True,
             )
-            return self._resolved(inputs, unit, boundaries)
+            return self.resolved(inputs, unit, boundaries)
 
         rule: SubstitutionRule | None = self.tables.substitutions.get(version.substitution or "")
         earlier = in_force(parameters, day)
-        fuel_class = self._class_of(version.fuel)
+        fuel_class = self.class_of(version.fuel)
         if rule is None or not rule.parameters(fuel_class):
             return factors(earlier)
         valid = of_the_month(parameters, rule.parameters(fuel_class), day, calendar)
@@ -290,7 +290,8 @@ class FactorLibrary:
             )
         return tuple(replace(each, is_substituted=True) for each in result)
 
-    def _resolved(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> tuple[SourceFactor, ...]:
+    def resolved(self, inputs: Inputs, unit: str, boundaries: tuple[str, ...]) -> tuple[SourceFactor, ...]:
+        """The factors of a formula's inputs, one a gas; raises FactorNotFound, saying all that is missing or wrong."""
         found = resolved(inputs, unit)
         method = found.method
         if found.linear.has_offset:
@@ -326,102 +327,6 @@ class FactorLibrary:
                 )
             )
         return tuple(result)
-
-    # --- what a registry document may say
-
-    def edition_fault(self, industry: str, edition: str | None) -> str | None:
-        """Why an enterprise can't have this industry and edition (None: the default), or None."""
-        return self.methods.edition_fault(industry, edition)
-
-    def grid_fault(self, basis: str) -> str | None:
-        """Why an enterprise's `grid` names no electricity factor, or None."""
-        return electricity.basis_fault(self.tables, basis)
-
-    def method_fault(
-        self,
-        industry: str,
-        edition: str | None,
-        method: str,
-        fuel: str | None,
-        material: str | None,
-        parameters: Iterable[Parameter],
-        unit: str,
-        substitution: str | None = None,
-        kinds: Collection[Kind] = (),
-    ) -> str | None:
-        """What is wrong with a source of an enterprise, all in one text, or None.
-
-        unit        of the source's sum
-        kinds       of the channels in the sum, of those too that a derived one is computed from
-        parameters  all that are registered, whatever their dates: a required one must be among them
-
-        Without an edition the industry's guideline decides; a source that only the market's editions know passes
-        where one of them can count it.
-        """
-        fault = self.edition_fault(industry, edition)
-        if fault:
-            return fault
-        parameters = list(parameters)
-        own = edition or self.methods.own_edition(industry)
-        listed = self.methods.by_edition[industry, own]
-        if method in listed:
-            known = [listed[method]]
-        else:
-            known = self.methods.market_methods(industry, method) if edition is None else []
-        if not known:
-            return f"method {method!r} is none of {industry} under {own}; known are {', '.join(listed)}"
-        faults: list[str] = []
-        for each in known:
-            found = self._faults(each, fuel, material, parameters, unit, substitution, kinds)
-            if not found:
-                return None
-            faults = faults or found
-        return "; ".join(faults)
-
-    def _faults(
-        self,
-        method: Method,
-        fuel: str | None,
-        material: str | None,
-        parameters: list[Parameter],
-        unit: str,
-        substitution: str | None,
-        kinds: Collection[Kind],
-    ) -> list[str]:
-        faults: list[str] = []
-        for parameter in parameters:
-            spec = method.parameters.get(parameter.name)
-            if spec is None:
-                known = ", ".join(method.parameters)
-                faults.append(f"parameter {parameter.name!r} is none of {method.code}; known are {known}")
-                continue
-            try:
-                value, base = in_unit(parameter, spec, self.methods.parameter_units, unit)
-                fault = range_fault(parameter.name, value, base)
-            except FactorNotFound as error:
-                fault = f"parameter {error}"
-            if fault:
-                faults.append(fault)
-        given = in_force(parameters, None)
-        if substitution is not None:
-            rule, fuel_class = self.tables.substitutions[substitution], self._class_of(fuel)
-            fault = substitution_fault(rule, method, fuel, fuel_class, kinds)
-            if fault:
-                faults.append(fault)
-            elif rule.fuel_classes:
-                given, _ = substituted(rule, method.edition, fuel_class, given)
-        location = Location(DEFAULT_GRID, None, None)
-        inputs = Inputs(
-            self.tables, self.methods, method, fuel, material, given, location, unit, metered=True
-        )
-        inputs.check_names()
-        try:
-            inputs.check()
-            if not faults:
-                self._resolved(inputs, unit, ("account",))
-        except FactorNotFound as error:
-            faults.append(str(error))
-        return faults
 
 
 def _days(days: Iterable[date | None], *, after: bool = False) -> set[int]:

@@ -6,6 +6,7 @@ import pytest
 
 from accounting.factors.kinds import KINDS
 from accounting.factors.load import FactorLibrary, load
+from accounting.factors.registered import grid_fault, method_fault
 from domain.industry import EDITIONS, INDUSTRIES
 from domain.registry import Parameter
 from tests.accounting.factor_cases import parameter
@@ -81,7 +82,7 @@ def test_sources_that_can_be_counted_pass(
     parameters: tuple[Parameter, ...],
     unit: str,
 ) -> None:
-    assert library.method_fault(industry, edition, method, fuel, material, parameters, unit) is None
+    assert method_fault(library, industry, edition, method, fuel, material, parameters, unit) is None
 
 
 @pytest.mark.parametrize(
@@ -139,14 +140,14 @@ def test_sources_that_cannot_be_counted_are_refused(
     unit: str,
     expected: str,
 ) -> None:
-    fault = library.method_fault(industry, edition, method, fuel, material, parameters, unit)
+    fault = method_fault(library, industry, edition, method, fuel, material, parameters, unit)
     assert fault is not None
     assert expected in fault
 
 
 def test_several_faults_are_told_together(library: FactorLibrary) -> None:
     bad = (parameter("gcv", "40"), parameter("ncv", "-1"))
-    fault = library.method_fault("steel", None, "fuel_combustion", "diesel", "x", bad, "t") or ""
+    fault = method_fault(library, "steel", None, "fuel_combustion", "diesel", "x", bad, "t") or ""
     assert "takes no material" in fault
     assert "'gcv'" in fault
     assert "must not be negative" in fault
@@ -154,9 +155,9 @@ def test_several_faults_are_told_together(library: FactorLibrary) -> None:
 
 def test_a_grid_basis_is_a_word_or_an_area_with_a_factor(library: FactorLibrary) -> None:
     for basis in ("province", "region", "national", "CN", "CN-SW", "430000"):
-        assert library.grid_fault(basis) is None
-    assert library.grid_fault("540000") == "area 540000 has no electricity factor of its own"
-    assert "no area code" in (library.grid_fault("Hunan") or "")
+        assert grid_fault(library, basis) is None
+    assert grid_fault(library, "540000") == "area 540000 has no electricity factor of its own"
+    assert "no area code" in (grid_fault(library, "Hunan") or "")
 
 
 def test_every_kind_has_a_formula_in_words_and_most_methods_name_one() -> None:

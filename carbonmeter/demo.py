@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from accounting.factors import load as factors
+from api.history import SentFile, import_file
 from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.client import Client
 from carbonmeter.embedded import EmbeddedDatabase
@@ -25,12 +26,13 @@ from carbonmeter.settings import PREFIX, Address, Settings
 from domain.clock import SystemClock
 from domain.errors import Refused, Unavailable
 from domain.interval import Calendar
-from simulators.city import PLANT_USCC
+from simulators.city import PARK_ENTERPRISES, PLANT_USCC
 from simulators.gateway import Link
+from simulators.history import FIRST_YEAR, LAST_YEAR, history_csv
 from simulators.run import Progress, Simulation
 from simulators.scene import Scene
 from storage import keys, partitions, registry
-from storage.database import connect, guard, versions
+from storage.database import Connection, connect, guard, versions
 from storage.keys import Scope
 from storage.migrate import migrate
 
@@ -172,6 +174,8 @@ def prepare(settings: Settings, url: str, scene: Scene, say: Callable[[str], Non
         if imported.new:
             counts = imported.new
             say(f"registered the demo city: {counts['enterprise']} enterprises, {counts['channel']} channels")
+        conn.commit()
+        _bring_history(conn, scene, say)
         partitions.keep_ahead(conn, scene.horizon_us)
         conn.commit()
         path = folder(settings) / "key"
@@ -185,6 +189,17 @@ def prepare(settings: Settings, url: str, scene: Scene, say: Callable[[str], Non
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text + "\n")
     return text
+
+
+def _bring_history(conn: Connection, scene: Scene, say: Callable[[str], None]) -> None:
+    """The years before the park's meters, by a file such as enterprises send; nothing new where it is in already."""
+    if scene.city is None:
+        return
+    file = SentFile(history_csv(PARK_ENTERPRISES, scene.seed), "demo-2020-2024.csv")
+    known, why = registry.load(conn), "the years before the meters"
+    done = import_file(conn, known, factors.load(), file, by="demo", why=why, this_year=LAST_YEAR + 1)
+    if done.batch is not None:
+        say(f"brought in {len(done.years)} years of history, of {FIRST_YEAR} to {LAST_YEAR}")
 
 
 def run(

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from accounting.factors.inputs import AMOUNT
 from accounting.factors.names import name
 from accounting.methods.load import load
-from accounting.methods.method import Method
+from accounting.methods.method import Method, ParameterUnit
+from domain.unit import UNITS, Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,12 @@ def similar(header: str) -> str:
     for called, unit in _with_unit(header.strip().rstrip("*").rstrip()):
         parameter = known.by_name.get(normal(called))
         if parameter is not None:
-            units = [each.unit for each in load().parameter_units if each.parameter == parameter]
+            units = [
+                unit
+                for each in load().parameter_units
+                if each.parameter == parameter
+                for unit in _units(each)
+            ]
             return f"{parameter} comes in {', '.join(dict.fromkeys(units))}, not in {unit!r}"
     return "take the headers of the template, or remove the column"
 
@@ -133,6 +140,13 @@ def normal(text: str) -> str:
     'uscc(必填) *'
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _units(each: ParameterUnit) -> tuple[str, ...]:
+    """The units that a header may name: of a stock, which is in the unit of the amount, any of an amount."""
+    if each.unit != AMOUNT:
+        return (each.unit,)
+    return (AMOUNT, *(code for code, unit in UNITS.items() if unit.form is Form.AMOUNT))
 
 
 def _with_unit(text: str) -> list[tuple[str, str]]:
@@ -160,5 +174,5 @@ def _known() -> _Known:
         for text in (parameter, en, zh, f"{zh} {parameter}"):
             owners.setdefault(normal(text), set()).add(parameter)
     by_name = {text: next(iter(found)) for text, found in owners.items() if len(found) == 1}
-    units = {(each.parameter, normal(each.unit)): each.unit for each in load().parameter_units}
+    units = {(each.parameter, normal(unit)): unit for each in load().parameter_units for unit in _units(each)}
     return _Known(fixed, by_name, units)

@@ -22,7 +22,7 @@ from accounting.factors.load import load as load_library
 from accounting.factors.value import fraction_text
 from accounting.inventory.compute import Computed, compute
 from accounting.inventory.document import from_values
-from accounting.sources import SourceStretch, Window, source_stretches
+from accounting.sources import SourceStretch, Window, source_stretches, term_unit
 from domain.document import read_document
 from domain.document_plan import plan
 from domain.industry import INDUSTRIES
@@ -219,6 +219,17 @@ def compare(
         assert abs(found.mg - tco2e * MG_PER_TONNE) <= HALF_MG * found.entries, (where, gas)
         mg, count = mg + found.mg, count + found.entries
     return mg, count
+
+
+@pytest.mark.parametrize("industry", list(INDUSTRIES))
+def test_the_gases_of_factors_are_those_that_coverage_expects(industry: str) -> None:
+    library, its = load_library(), registered(plant_of(industry))
+    for source in its.sources.values():
+        version = source.versions[0].value
+        unit, _, _ = term_unit(its, version.terms)
+        for factor in library.source_factors(its, source, unit, FIRST_DAY, CALENDAR):
+            method = library.methods.by_edition[industry, factor.description["edition"]][version.method]
+            assert factor.gas == method.gases_of(version.material)[factor.place]
 
 
 def test_laboratory_values_count_by_their_months() -> None:

@@ -49,7 +49,7 @@ from domain.registry import Enterprise, Point, Registry
 from storage import emissions, services
 from storage import registry as registry_storage
 from storage.database import Connection, connect, guard
-from storage.findings import ValidationBooks
+from storage.findings import ValidationBooks, day_keys
 from storage.ledger import (
     Batch,
     Books,
@@ -217,7 +217,9 @@ class Accountant:
             return False
         if judged is not None:
             enterprise_id, first, end = judged
-            self._memory.due -= {(enterprise_id, day) for day in range(first, end)}
+            self._memory.due.difference_update(
+                day_keys(np.array([enterprise_id]), np.arange(first, end)).tolist()
+            )
         return judged is not None
 
     def restate(

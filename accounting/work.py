@@ -66,7 +66,7 @@ class Memory:
     """What an accountant keeps between runs; valid while each of its transactions has been committed."""
 
     factor_ids: FactorIds = field(default_factory=dict)
-    due: set[tuple[int, int]] = field(default_factory=set)  # (enterprise id, day) noted for validation
+    due: set[int] = field(default_factory=set)  # days noted for validation, by `storage.findings.day_keys`
     tails: dict[int, Tail] = field(default_factory=dict)  # by point
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 from psycopg.types.json import Jsonb
 
@@ -17,6 +18,9 @@ from domain.validation import CheckRule, FindingState, Severity
 from storage import consumption, emissions
 from storage.database import Connection
 from storage.emissions import By, Filter, UsedFactor, Want
+
+NOTED_MAX = 20_000  # days that a run writes and a process remembers to have noted; of more it forgets
+_DAY_ZERO = 1 << 31  # days before 1970 are numbers too
 
 
 class FindingFilter(NamedTuple):
@@ -438,12 +442,18 @@ def _columns(found: Joined) -> list[Any]:
     ]
 
 
-def ranges_of(days: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """(enterprise id, first day, end day) of the runs of consecutive days among (enterprise id, day)."""
-    result: list[tuple[int, int, int]] = []
-    for enterprise_id, day in sorted(days):
-        if result and result[-1][0] == enterprise_id and result[-1][2] == day:
-            result[-1] = (enterprise_id, result[-1][1], day + 1)
-        else:
-            result.append((enterprise_id, day, day + 1))
-    return result
+def day_keys(enterprise_ids: npt.NDArray[Any], days: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """A number for each enterprise's day, in the order of enterprise and day."""
+    return (enterprise_ids.astype(np.int64) << 32) + days.astype(np.int64) + _DAY_ZERO
+
+
+def ranges_of(keys: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """(enterprise id, first day, end day) of the runs of consecutive days among ordered, unique keys."""
+    if not len(keys):
+        return []
+    breaks = np.flatnonzero(np.diff(keys) != 1)
+    firsts, lasts = keys[np.append(0, breaks + 1)], keys[np.append(breaks, len(keys) - 1)]
+    return [
+        (first >> 32, (first & 0xFFFFFFFF) - _DAY_ZERO, (last & 0xFFFFFFFF) - _DAY_ZERO + 1)
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]

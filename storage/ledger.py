@@ -104,7 +104,7 @@ class Books:
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
         self._shard = shard
-        self._written: set[tuple[int, int]] = set()  # enterprise ids and days
+        self._written: list[npt.NDArray[np.int64]] = []  # keys of enterprises and days, `findings.day_keys`
         self._causes: dict[tuple[str, int | None, str, str], int] = {}  # ids of this transaction's
 
     # -- where we are ---------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ class Books:
         if not len(rows):
             return
         self._delete("consumption_days", "channel_id", rows)
-        self._written.update(zip(enterprise_ids.tolist(), rows["day"].tolist(), strict=True))
+        self._written.append(np.unique(findings.day_keys(enterprise_ids, rows["day"])))
         columns = [Column(name, type_, rows[name]) for name, type_, _ in _CONSUMPTION_COLUMNS]
         copy_in(
             self._cursor, "consumption_days", [[*columns, Column("enterprise_id", "int4", enterprise_ids)]]
@@ -341,7 +341,7 @@ class Books:
         """Put rows (LEDGER_ROW, with the ids of their enterprises) in the place of those of their source-days."""
         rows = np.concatenate([rows for _, rows, _ in groups])
         owners = np.concatenate([enterprise_ids for _, _, enterprise_ids in groups])
-        self._written.update(zip(owners.tolist(), rows["day"].tolist(), strict=True))
+        self._written.append(np.unique(findings.day_keys(owners, rows["day"])))
         self._cursor.execute(
             """DELETE FROM ledger_days t
                USING unnest(%s::integer[], %s::integer[], %s::smallint[]) AS old (id, day, series)
@@ -453,10 +453,10 @@ class Books:
         self._cursor.execute("INSERT INTO runs VALUES (%s, %s, '', '', 0, 0)", [self._run_id, self._run_at])
         return self._run_id
 
-    def end_run(self, cursor: Cursor, due: set[tuple[int, int]]) -> datetime:
+    def end_run(self, cursor: Cursor, due: set[int]) -> datetime:
         """Stamp the run with its moment and the state it stands on; the caller commits right after.
 
-        due  (enterprise id, day) that this process knows to be noted for validation already; what is noted now is added
+        due  keys of the days that this process knows to be noted for validation already; what is noted now is added
         """
         self._note_due(due)
         row = self._cursor.execute(
@@ -475,11 +475,19 @@ class Books:
         moment: datetime = row[0]
         return moment
 
-    def _note_due(self, due: set[tuple[int, int]]) -> None:
+    def _note_due(self, due: set[int]) -> None:
         """Note the days of enterprises that were written, for validation to judge."""
-        new = self._written - due
-        due |= new
-        findings.mark_due(self._connection, findings.ranges_of(new))
+        if not self._written:
+            return
+        keys = np.unique(np.concatenate(self._written))
+        if len(due) > 10 * findings.NOTED_MAX:
+            due.clear()  # to note a day twice costs little
+        if (
+            len(keys) <= findings.NOTED_MAX
+        ):  # a run over everything is noted whole: few are, and none is forgotten
+            keys = keys[[key not in due for key in keys.tolist()]]
+            due.update(keys.tolist())
+        findings.mark_due(self._connection, findings.ranges_of(keys))
 
     def causes(self, run_id: int, causes: Sequence[tuple[str, int | None, str, str]]) -> list[int]:
         """Ids of a run's causes, each written once: (kind, batch, by whom, why)."""

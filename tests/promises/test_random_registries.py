@@ -2,41 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from accounting.channel import Rules
 from accounting.factors.load import load as load_library
-from accounting.work import Cause
+from accounting.recorded import Written
+from accounting.run import Accountant, Shared, recorded_shard
+from accounting.work import Cause, TickResult
 from api.app import create_app
 from api.settings import ApiSettings
+from domain.interval import HOUR_US
 from domain.reading import Flag, Quality
 from storage import keys
+from storage.database import Connection
 from storage.keys import Scope
 from tests.accounting.bed import USCC, Bed
 from tests.api.conftest import FixedClock
 from tests.promises.random_registries import DAYS, DEDUCTIONS, IN_THE_MARKET, Step, Works, paths, works
-from tests.servers import DatabaseServer
+from tests.servers import Database, DatabaseServer
 
 FROM, TO = "2023-03-01T00:00:00+08:00", f"2023-03-{1 + DAYS + 1:02d}T00:00:00+08:00"
 CLOCK = FixedClock(datetime.fromisoformat("2023-04-01T00:00:00+08:00"))
 LIBRARY = load_library()
 
+# an example is a walk over databases of its own: found, it is told as it was found
+WALKED: dict[str, Any] = {
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
+
 Snapshot = dict[str, list[dict[str, Any]]]
 
 
-def books_of(bed: Bed) -> tuple[Any, Any, Any]:
-    """Consumption, entries and sums of months, without what tells of arrival and without numbers of rows."""
-    months = bed.conn.execute(
-        """SELECT s.code, m.month, m.series, m.mg_sum, m.known, m.measured, m.interpolated, m.estimated
-           FROM ledger_months m JOIN sources s ON s.id = m.source_id WHERE m.known > 0 ORDER BY 1, 2, 3, 4"""
+def books_of(conn: Connection) -> tuple[list[Any], list[Any], list[Any]]:
+    """Consumption, entries and sums of months, by names, without what tells of arrival."""
+    consumption = conn.execute(
+        """SELECT e.uscc, p.meter, p.channel, d.day, i, d.amounts[i], d.exponent, d.states[i] & ~256
+           FROM consumption_days d JOIN points p ON p.id = d.channel_id JOIN enterprises e ON e.id = p.enterprise_id,
+                generate_series(1, 96) AS i
+           WHERE d.states[i] & ~256 <> 0 ORDER BY 1, 2, 3, 4, 5"""
     ).fetchall()
-    return bed.consumption(), bed.ledger(), months
+    entries = conn.execute(
+        """SELECT e.uscc, s.code, d.day, d.series, d.gas, i, d.consumption[i], d.exponent, d.mg[i], d.states[i] & ~256,
+                  f.digest
+           FROM ledger_days d JOIN sources s ON s.id = d.source_id JOIN enterprises e ON e.id = s.enterprise_id
+                LEFT JOIN used_factors f ON f.id = d.factor_id, generate_series(1, 96) AS i
+           WHERE d.states[i] & 3 <> 0 ORDER BY 1, 2, 3, 4, 5, 6"""
+    ).fetchall()
+    months = conn.execute(
+        """SELECT e.uscc, s.code, m.month, m.series, m.gas, m.mg_sum, m.known, m.measured, m.interpolated, m.estimated
+           FROM ledger_months m JOIN sources s ON s.id = m.source_id JOIN enterprises e ON e.id = s.enterprise_id
+           WHERE m.known > 0 ORDER BY 1, 2, 3, 4, 5"""
+    ).fetchall()
+    conn.commit()
+    return consumption, entries, months
 
 
 def answers(client: TestClient, as_of: str | None = None) -> Snapshot:
@@ -65,7 +92,7 @@ def total(items: Sequence[dict[str, Any]]) -> Fraction:
     return sum((Fraction(item["co2e_kg"]) for item in items), Fraction(0))
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, **WALKED)
 @given(its=works(), data=st.data())
 def test_every_path_leads_to_one_ledger_and_the_past_stays(
     plain_server: DatabaseServer, its: Works, data: st.DataObject
@@ -76,7 +103,7 @@ def test_every_path_leads_to_one_ledger_and_the_past_stays(
         bed.register(its.final)
         bed.store(its.readings)
         bed.tick()
-        expected = books_of(bed)
+        expected = books_of(conn)
     with plain_server.database() as crooked, crooked.connect() as conn:
         bed = Bed(conn)
         key, _ = keys.create(conn, [Scope.EMISSIONS_READ], [], "")
@@ -84,7 +111,7 @@ def test_every_path_leads_to_one_ledger_and_the_past_stays(
         headers = {"Authorization": f"Bearer {key}"}
         with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
             past = walk(bed, its, path, client)
-            assert books_of(bed) == expected
+            assert books_of(conn) == expected
             for as_of, told in past:
                 assert answers(client, as_of) == told
             check_sums(its, bed, answers(client))
@@ -127,3 +154,49 @@ def check_sums(its: Works, bed: Bed, told: Snapshot) -> None:
     for boundary, sum_mg in mg.items():
         for by in ("source", "total", "scope", "gas"):
             assert total(told[f"{by} {boundary}"]) * 1_000_000 == sum_mg, (by, boundary)
+
+
+SECOND = "91430304XT0000022B"  # another works of the same kind
+RULES = Rules(look_ahead_us=HOUR_US)
+
+
+@settings(max_examples=8, **WALKED)
+@given(first=works(), second=works(), workers=st.integers(0, 3))
+def test_however_many_workers_restate_the_ledger_is_one(
+    plain_server: DatabaseServer, first: Works, second: Works, workers: int
+) -> None:
+    """Under other rules: from the beginning, or restated here, or restated by workers with connections of their own."""
+
+    def fill(bed: Bed) -> None:
+        bed.register(first.final, {**second.final, "uscc": SECOND})
+        bed.store(first.readings)
+        bed.store(second.readings, SECOND)
+        bed.tick()
+
+    with plain_server.database() as straight, straight.connect() as conn:
+        bed = Bed(conn, Accountant(conn, LIBRARY, RULES))
+        fill(bed)
+        expected = books_of(conn)
+    with plain_server.database() as restated, restated.connect() as conn:
+        bed = Bed(conn)
+        fill(bed)
+        accountant = Accountant(conn, LIBRARY, RULES)
+        cause = Cause("rules", None, "tester", "a shorter look ahead")
+        if workers:
+            accountant.restate(
+                cause, distribute=lambda shared, usccs: spread(restated, shared, usccs, workers)
+            )
+        else:
+            accountant.restate(cause)
+        assert books_of(conn) == expected
+
+
+def spread(
+    database: Database, shared: Shared, usccs: Sequence[str], workers: int
+) -> Iterator[tuple[Written, TickResult]]:
+    def computed(uscc: str) -> tuple[Written, TickResult]:
+        with database.connect() as conn:
+            return recorded_shard(conn, LIBRARY, uscc, shared)
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(computed, usccs)

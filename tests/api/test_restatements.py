@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounting.channel import Rules
 from accounting.factors.load import FOLDER, FactorLibrary, load
@@ -26,7 +28,7 @@ from tests.accounting.bed import T0, USCC, Bed, Sent, enterprise, one_register
 from tests.accounting.test_engine import quarter_hours
 from tests.api.books import Books
 from tests.api.conftest import City, client_of
-from tests.servers import Database
+from tests.servers import Database, DatabaseServer
 
 RANGE = {"from": "2023-03-01T00:00:00+08:00", "to": "2023-03-02T00:00:00+08:00"}
 QUARTER_US = 900_000_000
@@ -235,6 +237,45 @@ def test_a_new_factor_set_names_the_editions(bed: Bed, plain_database: Database,
     assert "2024年第33号" in value["before"]["reference"]
     assert "2025年第47号" in value["after"]["reference"]
     assert asked.total(before) == "0.980000"
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("read"), st.integers(0, 40), st.integers(0, 5)),
+            st.tuples(st.just("multiplier"), st.sampled_from(["1", "2", "40"]), st.none()),
+            st.tuples(st.just("grid"), st.sampled_from(["province", "national", "region"]), st.none()),
+        ),
+        min_size=2,
+        max_size=8,
+    ),
+    st.data(),
+)
+def test_any_two_states_are_explained_exactly(
+    plain_server: DatabaseServer, steps: list[tuple[str, Any, Any]], data: st.DataObject
+) -> None:
+    with plain_server.database() as database, database.connect() as conn:
+        bed = Bed(conn)
+        bed.register(one_register())
+        moments = [moment(bed)]
+        multiplier, grid = "1", "province"
+        for what, value, revision in steps:
+            if what == "read":
+                bed.store([Sent(T0 + value * QUARTER_US, 100 + value * 3 + revision, revision=revision)])
+            else:
+                multiplier, grid = (value, grid) if what == "multiplier" else (multiplier, value)
+                bed.register(one_register(multiplier=multiplier) | {"grid": grid})
+            bed.tick()
+            moments.append(moment(bed))
+        asked = Asked(bed, database)
+        first = data.draw(st.integers(0, len(moments) - 1))
+        last = data.draw(st.integers(first, len(moments) - 1))
+        items = asked.difference(moments[first], until=moments[last])
+        before, after = asked.total(moments[first]), asked.total(moments[last])
+        assert sum(Decimal(item["difference_kg"]) for item in items) == Decimal(after or 0) - Decimal(
+            before or 0
+        )
 
 
 def test_runs_come_in_pages_and_other_boundaries_stand_apart(bed: Bed, plain_database: Database) -> None:

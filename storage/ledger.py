@@ -482,9 +482,7 @@ class Books:
         keys = np.unique(np.concatenate(self._written))
         if len(due) > 10 * findings.NOTED_MAX:
             due.clear()  # to note a day twice costs little
-        if (
-            len(keys) <= findings.NOTED_MAX
-        ):  # a run over everything is noted whole: few are, and none is forgotten
+        if len(keys) <= findings.NOTED_MAX:  # more than that are noted without a look: such runs are few
             keys = keys[[key not in due for key in keys.tolist()]]
             due.update(keys.tolist())
         findings.mark_due(self._connection, findings.ranges_of(keys))

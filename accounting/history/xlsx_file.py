@@ -34,6 +34,7 @@ from accounting.history.cells import (
 from domain.errors import Fault, FaultyDocument
 
 UNPACKED_BYTES_MAX = 256 << 20
+WHOLE_BYTES_MAX = 32 << 20  # of what may be read whole: all but the sheets, which are read row by row
 PARTS_MAX = 2_000
 ROW_NUMBER_MAX = 1_048_576
 CELLS_MAX = 20_000_000  # a row is as wide as its last cell, so few cells can make much of nothing
@@ -77,18 +78,18 @@ def _check_size(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
             size = sum(part.file_size for part in parts)
-            if len(parts) > PARTS_MAX or size > UNPACKED_BYTES_MAX:
-                raise FaultyDocument(
-                    [
-                        Fault(
-                            "",
-                            f"unpacks to {size / 2**20:,.0f} MiB in {len(parts):,} parts; at most "
-                            f"{UNPACKED_BYTES_MAX >> 20} MiB in {PARTS_MAX:,} are read: send it in several files",
-                        )
-                    ]
+            whole = sum(
+                part.file_size for part in parts if not part.filename.lower().startswith("xl/worksheets/")
+            )
+            if len(parts) > PARTS_MAX or size > UNPACKED_BYTES_MAX or whole > WHOLE_BYTES_MAX:
+                text = (
+                    f"unpacks to {size / 2**20:,.0f} MiB in {len(parts):,} parts, {whole / 2**20:,.0f} MiB of them texts, "
+                    f"styles and pictures; at most {UNPACKED_BYTES_MAX >> 20} MiB in {PARTS_MAX:,} parts and "
+                    f"{WHOLE_BYTES_MAX >> 20} MiB are read: send it in several files"
                 )
+                raise FaultyDocument([Fault("", text)])
             for part in parts:
-                if part.filename.endswith((".xml", ".rels")):
+                if part.filename.lower().endswith((".xml", ".rels")):
                     with archive.open(part) as file:
                         head = file.read(4096)
                     if b"<!" in head.replace(b"\x00", b"").replace(b"<!--", b""):

@@ -200,6 +200,11 @@ def test_a_workbook_that_unpacks_to_too_much_isnt_unpacked(monkeypatch: pytest.M
     assert len(buffer.getvalue()) < 1_000_000
     with pytest.raises(FaultyDocument, match="unpacks to 256 MiB"):
         read(buffer.getvalue())
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/other.xml", b" " * (xlsx_file.WHOLE_BYTES_MAX + 1))
+    with pytest.raises(FaultyDocument, match="32 MiB of them texts"):
+        read(buffer.getvalue())
     monkeypatch.setattr(xlsx_file, "PARTS_MAX", 3)
     with pytest.raises(FaultyDocument, match="parts"):
         read(content)

@@ -83,8 +83,8 @@ def _check_size(content: bytes) -> None:
             )
             if len(parts) > PARTS_MAX or size > UNPACKED_BYTES_MAX or whole > WHOLE_BYTES_MAX:
                 text = (
-                    f"unpacks to {size / 2**20:,.0f} MiB in {len(parts):,} parts, {whole / 2**20:,.0f} MiB of them texts, "
-                    f"styles and pictures; at most {UNPACKED_BYTES_MAX >> 20} MiB in {PARTS_MAX:,} parts and "
+                    f"unpacks to {size / 2**20:,.0f} MiB in {len(parts):,} parts, {whole / 2**20:,.0f} MiB of them "
+                    f"texts, styles and pictures; at most {UNPACKED_BYTES_MAX >> 20} MiB in {PARTS_MAX:,} parts and "
                     f"{WHOLE_BYTES_MAX >> 20} MiB are read: send it in several files"
                 )
                 raise FaultyDocument([Fault("", text)])

@@ -259,6 +259,23 @@ def recompute(
     return Recomputed(batch, years, refused)
 
 
+def unlike_their_rows(conn: Connection, library: FactorLibrary) -> tuple[int, list[tuple[int, int]]]:
+    """How many years in force were computed with this factor set, and (enterprise id, year) of those whose rows give
+    something else when they are computed again.
+    """
+    current = [each for each in history.in_force(conn) if each.factor_set == library.set_hash]
+    wrong: list[tuple[int, int]] = []
+    for start in range(0, len(current), AT_ONCE):
+        part = current[start : start + AT_ONCE]
+        documents = history.documents(conn, {each.statement_id for each in part})
+        told = history.answers(conn, [each.id for each in part])
+        for version in part:
+            its = _result(documents[version.statement_id], library)
+            if isinstance(its, str) or its.answer != told[version.id] or its.summary != version.summary:
+                wrong.append((version.enterprise_id, version.year))
+    return len(current), wrong
+
+
 def _figures(answer: Mapping[str, Any]) -> dict[str, Any]:
     """An answer without the set's name: another set that changes nothing here restates nothing."""
     return {name: value for name, value in answer.items() if name != "factor_set"}

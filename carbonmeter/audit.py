@@ -22,6 +22,7 @@ from accounting.factors import load as factors
 from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
 from accounting.work import Cause
+from api.history import unlike_their_rows
 from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even
@@ -78,6 +79,7 @@ def run(
             yield sums
             yield _months(conn)
             yield _history(conn)
+            yield _years(conn)
         if recompute:
             tell("computing the ledger again")
             yield _recomputed(conn, settings, entries.compared)
@@ -104,6 +106,14 @@ def _history(conn: Connection) -> Check:
     check.compared, faults = audit.history_out_of_order(conn)
     for fault in faults:
         check.fault(fault)
+    return check
+
+
+def _years(conn: Connection) -> Check:
+    check = Check(5, "years of history are what their rows give when computed again")
+    check.compared, wrong = unlike_their_rows(conn, factors.load())
+    for enterprise_id, year in wrong:
+        check.fault(f"year {year} of enterprise {enterprise_id} differs from what its rows give")
     return check
 
 

@@ -122,6 +122,7 @@ class Accountant:
         self._rules = rules
         self._shard = shard
         self._checks = load_checks()
+        self._findings_waiting: validation.Waiting = {}
         self._validation_fault = ""  # the last that was logged
         self._calendar = registry_storage.calendar(connection)
         self._registry: Registry = registry_storage.load(connection)
@@ -204,13 +205,17 @@ class Accountant:
                 books = ValidationBooks(self._connection)
                 if books.accounted_registry() != self._registry.version:
                     return False  # a tick comes first
-                judged = validation.step(books, self._registry, self._checks, self._calendar, closed_day)
+                judged = validation.step(
+                    books, self._registry, self._checks, self._calendar, closed_day, self._findings_waiting
+                )
         except psycopg.errors.SerializationFailure:
+            self._findings_waiting.clear()
             return False  # a person explained or settled one of these meanwhile: they are due again
         except psycopg.OperationalError:
             raise
         except Exception as error:
             VALIDATION_FAILURES.inc()
+            self._findings_waiting.clear()
             if repr(error) != self._validation_fault:  # logged once, then counted
                 self._validation_fault = repr(error)
                 log.exception("the checks between channels failed")

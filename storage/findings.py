@@ -255,6 +255,23 @@ class ValidationBooks:
             },
         )
 
+    def is_due(self, enterprise_id: int, closed_day: int) -> bool:
+        """Whether days of an enterprise before `closed_day` are due."""
+        row = self._conn.execute(
+            "SELECT EXISTS (SELECT 1 FROM validation_due WHERE enterprise_id = %s AND first_day < %s)",
+            [enterprise_id, closed_day],
+        ).fetchone()
+        return row == (True,)
+
+    def subjects(self, enterprise_id: int) -> set[tuple[CheckRule, str]]:
+        """The rules and subjects of an enterprise that have finding days, or findings that hold."""
+        rows = self._conn.execute(
+            """SELECT rule, subject FROM finding_days WHERE enterprise_id = %(id)s
+               UNION SELECT rule, subject FROM findings WHERE enterprise_id = %(id)s AND holds""",
+            {"id": enterprise_id},
+        )
+        return {(CheckRule(rule), subject) for rule, subject in rows}
+
     def consumption(self, channel_ids: Sequence[int], first_day: int, end_day: int) -> npt.NDArray[Any]:
         """Records (channel_id, day, exponent, amounts (96,), states (96,))."""
         return consumption.consumption(self._conn, channel_ids, [(first_day, end_day)])

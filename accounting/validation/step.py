@@ -34,12 +34,26 @@ class Judged(NamedTuple):
     end_day: int
 
 
+Subject = tuple[CheckRule, str]
+Waiting = dict[int, set[Subject]]
+
+
 def step(
-    books: ValidationBooks, registry: Registry, rules: Rules, calendar: Calendar, closed_day: int
+    books: ValidationBooks,
+    registry: Registry,
+    rules: Rules,
+    calendar: Calendar,
+    closed_day: int,
+    waiting: Waiting,
 ) -> Judged | None:
     """Judge what is due of one enterprise before `closed_day`, up to so many days; None: nothing is due.
 
     The registry is the one that the books stand on. What a change of it, or of the rules, bears on becomes due first.
+    Its findings are brought to what its days say once all of these are judged: between two pieces a long finding
+    would seem to end at the cut.
+
+    waiting  by enterprise: the rules and subjects whose findings aren't brought yet; an enterprise that isn't in it
+             has all of them brought. Empty at a process's start, and after a step that wasn't committed.
     """
     _note_changes(books, registry, rules)
     due = list(books.due(closed_day))
@@ -50,10 +64,23 @@ def step(
     first = min(each.first_day for each in due)
     due = [each for each in due if each.first_day < first + DAYS_MAX]
     end = min(max(each.end_day for each in due), first + DAYS_MAX, closed_day)
+    touched: set[Subject] = set()
     if enterprise is not None:
-        _judge(books, enterprise, rules, calendar, first, end, closed_day)
+        touched = _judge(books, enterprise, rules, calendar, first, end, closed_day)
     books.done(due, end)
-    return Judged(due[0].enterprise_id, first, end)
+    judged = Judged(due[0].enterprise_id, first, end)
+    if judged.enterprise_id in waiting:
+        touched = waiting[judged.enterprise_id] | touched
+    if books.is_due(judged.enterprise_id, closed_day):
+        if judged.enterprise_id in waiting:
+            waiting[judged.enterprise_id] = touched
+        return judged
+    if judged.enterprise_id not in waiting:
+        touched |= books.subjects(judged.enterprise_id)
+    for rule, subject in sorted(touched):
+        bring(books, judged.enterprise_id, rules, rule, subject)
+    waiting[judged.enterprise_id] = set()
+    return judged
 
 
 def _note_changes(books: ValidationBooks, registry: Registry, rules: Rules) -> None:
@@ -77,8 +104,8 @@ def _judge(
     first: int,
     end: int,
     closed_day: int,
-) -> None:
-    """Judge the days that what lies in [first, end) bears on."""
+) -> set[Subject]:
+    """Judge the days that what lies in [first, end) bears on; the rules and subjects that show something else now."""
     begins, ends = first - DAYS_AROUND, min(end + DAYS_BEFORE, closed_day)
     seen = view_of(
         books, enterprise, calendar, begins - DAYS_BEFORE, min(ends + DAYS_AROUND, closed_day), readings=True
@@ -93,8 +120,7 @@ def _judge(
         touched |= books.replace_days(enterprise.id, list(BY_PERIOD), begins, ends, found)
     else:
         touched |= books.replace_days(enterprise.id, list(BY_PERIOD), begins, ends, [])
-    for rule, subject in sorted(touched):
-        bring(books, enterprise.id, rules, rule, subject)
+    return touched
 
 
 def enterprise_bands(enterprise: Enterprise) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accounting.validation import balance
+from domain.finding import Finding
 from domain.interval import DAY_US, INTERVAL_US, INTERVALS_PER_DAY
 from domain.validation import CheckRule, FindingState, Severity
 from storage import findings
@@ -253,6 +254,29 @@ def test_a_long_history_is_judged_in_pieces(bed: Bed) -> None:
     mine = [each for each in found(bed) if each.rule is CheckRule.MAIN_AGAINST_SUBS]
     assert [each.days for each in mine] == [52], "a register's gap is known, spread over the days"
     assert all(each.uscc == USCC for each in mine)
+
+
+def test_a_long_finding_leaves_no_pieces_behind(bed: Bed) -> None:
+    bed.register(works())
+    far = T0 + 90 * DAY_US  # two readings three months apart: a register's amount between them is known
+    bed.store([Sent(T0, 100, "E-01/kwh"), Sent(far, 9000, "E-01/kwh")])
+    bed.store([Sent(T0, 100, "E-02/kwh"), Sent(far, 5000, "E-02/kwh")])
+    validate(bed, FIRST + 91)
+    assert [(each.days, each.state) for each in _feeders(bed)] == [(90, FindingState.OPEN)]
+    bed.register({**works(), "checks": [{"id": "feeders", "rule": "main_against_subs", "tolerance": "0.9"}]})
+    bed.tick()
+    assert bed.accountant is not None
+    assert bed.accountant.validate(CALENDAR.day_start(FIRST + 92))
+    bed.accountant = None  # it ends between two pieces
+    validate(bed, FIRST + 91)
+    assert [(each.days, each.state) for each in _feeders(bed)] == [(90, FindingState.SETTLED)]
+    bed.register({**works(), "checks": [{"id": "feeders", "rule": "main_against_subs", "tolerance": "0.1"}]})
+    validate(bed, FIRST + 91)
+    assert [(each.days, each.why) for each in _feeders(bed)] == [(90, "found again")]
+
+
+def _feeders(bed: Bed) -> list[Finding]:
+    return [each for each in found(bed) if each.rule is CheckRule.MAIN_AGAINST_SUBS]
 
 
 def test_a_rule_that_fails_stops_neither_the_books_nor_what_is_due(

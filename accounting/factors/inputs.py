@@ -316,12 +316,14 @@ class Inputs:
         raise FactorNotFound(self._missing(spec))
 
     def _process(self, parameter: str) -> Figure | None:
-        """The process factor of the material, of all materials, or where none is named of the default ones."""
+        """The process factor of the material, of all, or of the default ones if none but its own gas is named."""
         method, table = self.method, self.tables.process
         start = (method.table_edition, method.industry)
         materials = [] if self.material is None else [self.material]
         materials.append("")
-        if self.material is None:
+        # a source of one gas may name that gas: it says nothing of a technology or a product
+        gases = [] if self.material is None else [gas.lower() for gas in method.gases]
+        if self.material is None or self.material.lower() in gases:
             materials += method.default_materials
         for material in materials:
             found = table.get((*start, method.code, material, parameter))

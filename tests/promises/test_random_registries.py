@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from fractions import Fraction
@@ -193,7 +193,7 @@ def test_however_many_workers_restate_the_ledger_is_one(
 
 def spread(
     database: Database, shared: Shared, usccs: Sequence[str], workers: int
-) -> Iterator[tuple[Written, TickResult]]:
+) -> Generator[tuple[Written, TickResult], None, None]:
     def computed(uscc: str) -> tuple[Written, TickResult]:
         with database.connect() as conn:
             return recorded_shard(conn, LIBRARY, uscc, shared)

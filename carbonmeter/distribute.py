@@ -96,6 +96,7 @@ def _result(client: Client, future: Future[Any], scheduler: str) -> Any:
 
     workerless_since: float | None = None
     while True:
+        was_done = future.done()  # type: ignore[no-untyped-call]
         try:
             return future.result(timeout=_LOOK_S)
         except KilledWorker as error:
@@ -103,7 +104,7 @@ def _result(client: Client, future: Future[Any], scheduler: str) -> Any:
         except CancelledError as error:
             raise Unavailable(f"the Dask scheduler at {scheduler} was lost: {error}") from error
         except TimeoutError:
-            if future.done():  # type: ignore[no-untyped-call]
+            if was_done:
                 raise  # the function's own
         try:
             has_workers = bool(client.nthreads())  # type: ignore[no-untyped-call]

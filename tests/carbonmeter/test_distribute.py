@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,6 +16,11 @@ from distributed import LocalCluster
 from carbonmeter.distribute import over_enterprises
 from domain.errors import Refused, Unavailable
 from tests.servers import free_port
+
+# A cluster that ends leaves sockets to the garbage collector, which tells of each; not our doing.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 def square(number: int) -> int:
@@ -36,6 +42,7 @@ def cluster() -> Iterator[LocalCluster]:
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
         yield cluster
+    gc.collect()
 
 
 def test_results_come_in_the_order_of_the_shards_with_progress(cluster: LocalCluster) -> None:

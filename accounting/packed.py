@@ -1,7 +1,7 @@
 """Many points in one call: their readings one after the other in one array, their intervals in others.
 
-For what computes much at once: a year of a city, a benchmark. Channels are taken in blocks whose intervals fit in a
-core's cache, each block by one thread all the way it goes; kernels hold no lock.
+For what computes much at once: a year of a city, a benchmark. Channels are taken in blocks whose intervals stay near a
+core, each block by one thread all the way it goes; kernels hold no lock.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from domain.reading import Flag
 from domain.registry import Point
 
 _IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
-_BLOCK_INTERVALS = 1 << 15  # with what else there is of a channel, half of the second cache of a core
+_BLOCK_INTERVALS = 1 << 17  # a few MB: near a core, and seldom an interpreter between
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +151,19 @@ class Packing:
                     states = intervals.states[here]
                     states[~within] = (states[~within] & ~3) | _IMPLAUSIBLE
                 low = high
-            for place, width in enumerate(widths):
+            for width in widths:
                 check_windows(largest, min(width, self.each))
+            if len(widths):
                 trail(
-                    result.mg, intervals.states, self.each, begin, end, width,
-                    result.sums[place], result.counts[place],
-                )  # fmt: skip
+                    result.mg,
+                    intervals.states,
+                    self.each,
+                    begin,
+                    end,
+                    np.array(widths),
+                    result.sums,
+                    result.counts,
+                )
 
         self._in_blocks(emit, threads)
         return result

@@ -465,6 +465,10 @@ def run_channels(
 
     Errors  none here; `accounting.channel` refuses wrong shapes and types.
     """
+    most = int64(0)
+    for c in range(begin, end):
+        most = max(most, reading_offsets[c + 1] - reading_offsets[c])
+    identity = np.arange(most)
     for c in range(begin, end):
         first_us = firsts[c]
         low, high = interval_offsets[c], interval_offsets[c + 1]
@@ -476,14 +480,15 @@ def run_channels(
         flags = np.zeros(high - low, np.int16)
         my_days = days[day_offsets[c] : day_offsets[c + 1]]
         my_anchors = anchors[day_offsets[c] : day_offsets[c + 1]]
-        order, is_sorted = arrange(readings, reading_offsets[c], reading_offsets[c + 1], sinces[c])
+        mine = readings[reading_offsets[c] : reading_offsets[c + 1]]
+        order, is_sorted = arrange(mine, sinces[c], identity)
         kind = plans[row, KIND]
         if kind == DELTA:
             cut_at = np.empty(order.size + 2, np.int64)
             cut_starts = np.empty(order.size + 2, np.int64)
             cut_ends = np.empty(order.size + 2, np.int64)
             size = delta_channel(
-                readings, order, is_sorted, plans, row, stop, offset, first_us, here, quality, flags,
+                mine, order, is_sorted, plans, row, stop, offset, first_us, here, quality, flags,
                 cut_at, cut_starts, cut_ends,
             )  # fmt: skip
             tails[c] = cut_anchors(
@@ -494,7 +499,7 @@ def run_channels(
             stable = np.empty(2 * order.size + 2 * (stop - row) + 1, np.int64)
             if kind == REGISTER:
                 size = register_channel(
-                    readings,
+                    mine,
                     order,
                     is_sorted,
                     plans,
@@ -509,9 +514,9 @@ def run_channels(
                 )
             else:
                 size = rate_channel(
-                    readings, order, is_sorted, plans, row, stop, first_us, here, quality, flags, stable
+                    mine, order, is_sorted, plans, row, stop, first_us, here, quality, flags, stable
                 )
-            last = int64(readings[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
+            last = int64(mine[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
             tails[c] = stable_anchors(stable[:size], last, my_days, my_anchors)
         # Two loops: as one, LLVM's vector code for AVX-512 took every other sixteen known means for missing.
         for k in range(high - low):

@@ -13,7 +13,41 @@ from domain.reading import VALUE_BOUND, round_half_even
 
 INT64_BOUND = 1 << 63
 _NARROW = float(1 << 50)
-_DENOMINATOR_MAX = 1 << 60
+_DENOMINATOR_MAX = 1 << 50
+_BLOCK = 512
+# An integer within ±2^51 added to these bits is the float of its value plus BIASED.
+BIAS = 0x4338_0000_0000_0000
+BIASED = 6_755_399_441_055_744.0  # 1.5 × 2^52
+
+
+@kernel
+def emit_narrow(amounts: Int64s, numerator: Int, denominator: Int, mg: Int64s) -> None:
+    """As `emit`, where |amount × numerator| < 2^50 and the denominator is below 2^50: all of it in floats, exact.
+
+    The quotient is off by less than a quarter. So its floor is one off only where the quotient is next to a whole
+    number, to which what then remains (below 0, or not below the divisor) rounds all the same.
+
+    Integers become floats and floats integers by their bits (`BIAS`): AVX2 has no instruction for it. So every
+    loop is made into vectors, as it isn't where one loop sees the bits both ways.
+    """
+    top, bottom = float(numerator), float(denominator)
+    inverse = 1.0 / bottom
+    room = np.empty(_BLOCK, np.int64)
+    floats = room.view(np.float64)
+    for low in range(0, amounts.size, _BLOCK):
+        size = min(_BLOCK, amounts.size - low)
+        amount, result = amounts[low : low + size], mg[low : low + size]
+        for i in range(size):
+            room[i] = amount[i] + BIAS
+        for i in range(size):
+            product = (floats[i] - BIASED) * top
+            part = np.floor(product * inverse)
+            twice = 2.0 * (product - part * bottom)
+            is_odd = part - 2.0 * np.floor(part * 0.5)
+            up = 1.0 if twice > bottom else (is_odd if twice == bottom else 0.0)
+            floats[i] = part + up + BIASED
+        for i in range(size):
+            result[i] = room[i] - BIAS
 
 
 @kernel
@@ -33,16 +67,9 @@ def emit(amounts: Int64s, numerator: Int, denominator: Int, limit: Int, mg: Int6
         bits |= amounts[i] ^ (amounts[i] >> 63)
     largest = (float(bits) + 1.0) * float(size)
     if largest < _NARROW and denominator < _DENOMINATOR_MAX:
-        # The quotient in floats is off by less than a quarter. So its floor is one off only where the quotient is
-        # next to a whole number, to which what then remains (below 0, or not below the divisor) rounds all the same.
-        inverse = 1.0 / float(denominator)
-        for i in range(amounts.size):
-            product = amounts[i] * numerator
-            part = int64(np.floor(float(product) * inverse))
-            twice = 2 * (product - part * denominator)
-            mg[i] = part + int64((twice > denominator) | ((twice == denominator) & (part & 1 == 1)))
+        emit_narrow(amounts, numerator, denominator, mg)
         within[:] = True
-        return int64(largest * inverse) + 2
+        return int64(largest / float(denominator)) + 2
     bound = int64(0)
     for i in range(amounts.size):
         value, fits = rounded_product(amounts[i], size, denominator, limit)
@@ -54,35 +81,47 @@ def emit(amounts: Int64s, numerator: Int, denominator: Int, limit: Int, mg: Int6
 
 @kernel
 def trail(
-    values: Int64s, states: Int16s, size: Int, begin: Int, end: Int, width: Int, sums: Int64s, counts: Int32s
+    values: Int64s,
+    states: Int16s,
+    size: Int,
+    begin: Int,
+    end: Int,
+    widths: Int64s,
+    sums: Int64s,
+    counts: Int32s,
 ) -> None:
-    """Sums of the known values among the last `width` at each place of series [begin, end), and how many there are.
+    """Sums of the known values among the last `widths` at each place of series [begin, end), and how many there are.
 
     values  int64 (c × size,)  series after series; width × |value| must stay below 2^63; 0 where not known
     states  int16 (c × size,)  quality in the lowest two bits: known where it isn't missing
-    sums    int64, counts int32 (c × size,)  written; the first places of a series have what there is
+    widths  int64 (w,)
+    sums    int64, counts int32 (w, c × size)  written; the first places of a series have what there is
+
+    Differences of running totals, which may wrap: the differences don't.
     """
-    # Slices, since numba looks at every index that may be negative.
-    head = min(width, size)
+    totals = np.empty(size, np.int64)
+    numbers = np.empty(size, np.int32)
     for series in range(begin, end):
-        low = series * size
+        low, high = series * size, (series + 1) * size
+        value, state = values[low:high], states[low:high]
         total = int64(0)
-        count = int64(0)
-        value, state = values[low : low + head], states[low : low + head]
-        sum_, number = sums[low : low + head], counts[low : low + head]
-        for i in range(head):
+        number = int64(0)
+        for i in range(size):
             total += value[i]
-            count += int64(state[i] & 3 != 0)
-            sum_[i] = total
-            number[i] = count
-        gone, state_gone = values[low : low + size - head], states[low : low + size - head]
-        value, state = values[low + head : low + size], states[low + head : low + size]
-        sum_, number = sums[low + head : low + size], counts[low + head : low + size]
-        for i in range(size - head):
-            total += value[i] - gone[i]
-            count += int64(state[i] & 3 != 0) - int64(state_gone[i] & 3 != 0)
-            sum_[i] = total
-            number[i] = count
+            number += int64(state[i] & 3 != 0)
+            totals[i] = total
+            numbers[i] = number
+        for w in range(widths.size):
+            head = min(widths[w], size)
+            sums[w, low : low + head] = totals[:head]
+            counts[w, low : low + head] = numbers[:head]
+            # Slices, since numba looks at every index that may be negative.
+            later_total, later_number = totals[head:], numbers[head:]
+            result, result_number = sums[w, low + head : high], counts[w, low + head : high]
+            for i in range(size - head):
+                result[i] = later_total[i] - totals[i]
+            for i in range(size - head):
+                result_number[i] = later_number[i] - numbers[i]
 
 
 def emission(amounts: NDArray[np.int64], factor: Fraction) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -125,12 +164,12 @@ def trailing_sums(
     Raises OverflowError where the sum of all could leave int64.
     """
     check_windows(int(np.abs(values).max(initial=0)), min(width, len(values)))
-    sums, counts = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
+    sums, counts = np.empty((1, len(values)), np.int64), np.empty((1, len(values)), np.int32)
     trail(
-        np.ascontiguousarray(values, np.int64), np.ascontiguousarray(states, np.int16), len(values), 0, 1, width,
-        sums, counts,
+        np.ascontiguousarray(values, np.int64), np.ascontiguousarray(states, np.int16), len(values), 0, 1,
+        np.array([width]), sums, counts,
     )  # fmt: skip
-    return sums, counts
+    return sums[0], counts[0]
 
 
 def check_windows(largest: int, width: int) -> None:

@@ -26,27 +26,27 @@ NO_STAMP = -(1 << 63)
 
 
 @kernel
-def arrange(readings: Records, begin: Int, end: Int, since: Int) -> tuple[Int64s, bool]:
-    """Places in `readings` [begin, end) of what has at ≥ since, by stamp; and whether they lie in order there."""
-    size = end - begin
+def arrange(readings: Records, since: Int, identity: Int64s) -> tuple[Int64s, bool]:
+    """Places of the readings that have at ≥ since, by stamp; and whether they lie in order.
+
+    identity  int64, at least as many  0, 1, 2 …
+    """
+    size = readings.size
     is_sorted = True
     last = int64(NO_STAMP)
-    here = readings[begin:end]
     for i in range(size):
-        stamp = int64(here[i]["at"])
+        stamp = int64(readings[i]["at"])
         if stamp < last:
             is_sorted = False
             break
         last = stamp
     if is_sorted:
-        order = np.arange(begin, end)
+        order = identity[:size]
     else:
-        order = np.empty(size, np.int64)
         stamps = np.empty(size, np.int64)
         for i in range(size):
-            stamps[i] = readings[begin + i]["at"]
-        order[:] = np.argsort(stamps, kind="mergesort")
-        order += begin
+            stamps[i] = readings[i]["at"]
+        order = np.argsort(stamps, kind="mergesort")
     first = 0
     while first < size and readings[order[first]]["at"] < since:
         first += 1

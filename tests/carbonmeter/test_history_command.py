@@ -169,7 +169,11 @@ def test_recomputing_tells_what_another_set_changes(
         )
     if on_workers:
         with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
         ) as cluster:
             code, out, _ = run("recompute", "--by", "mei", "--scheduler", cluster.scheduler_address)
         gc.collect()

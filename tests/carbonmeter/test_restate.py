@@ -81,7 +81,11 @@ def cluster(
     monkeypatch.setenv("CARBONMETER_DATABASE", plain_database.url)
     monkeypatch.setenv("CARBONMETER_HOME", str(tmp_path))
     with LocalCluster(
-        n_workers=request.param, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=request.param,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
     ) as cluster:
         yield cluster
     gc.collect()

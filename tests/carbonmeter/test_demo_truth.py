@@ -23,13 +23,13 @@ RIGHT: dict[int, int | None] = {START_US + k * INTERVAL_US: 4_976 * (100 + k) fo
 
 
 class Told:
-    """Stands for the API's word on factors: it has one, or none."""
+    """Stands for the API's word on factors: it has one, of one gas, or none."""
 
     def __init__(self, factor: Fraction | None) -> None:
         self._factor = factor
 
-    def mg_per_unit(self, *_: object) -> Fraction | None:
-        return self._factor
+    def mg_per_unit(self, *_: object) -> list[Fraction]:
+        return [] if self._factor is None else [self._factor]
 
 
 def faults(entries: dict[int, int | None], factor: Fraction | None = FACTOR) -> list[str]:

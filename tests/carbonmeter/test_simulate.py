@@ -33,7 +33,7 @@ def test_the_registry_of_a_scene_stays_the_same(tmp_path: Path, home: Path) -> N
     assert main(["simulate", "all", "--registry", str(second)]) == 0
     document = yaml.safe_load(first.read_text("utf-8"))
     assert document == json.loads(second.read_text("utf-8"))
-    assert len(document["enterprises"]) == 5
+    assert len(document["enterprises"]) == 25  # the real plant, and one of each industry
     assert (home / "simulator" / "scene.json").exists()
 
 

@@ -408,6 +408,7 @@ def test_what_is_exported_imports_as_itself(plain_database: Database, document: 
     """From one database into an empty one, and into itself."""
     tables = "registry_items, registry_changes, enterprises, points, sources, gateways"
     with plain_database.connect(autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")  # no trigger that keeps published reports
         conn.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         conn.execute("UPDATE registry_state SET version = 0")
         registry.import_document(conn, document, "mei")

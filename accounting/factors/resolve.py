@@ -88,16 +88,6 @@ class FactorLibrary:
 
     # --- factors
 
-    def source_factor(
-        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
-    ) -> SourceFactor:
-        """The factor of the account on a local day, of the first gas; raises FactorNotFound, saying what is missing.
-
-        `boundaries` are those that the account's edition marks, so that one factor serves all of them. Where the
-        market has another edition by then, `source_factors` tells the boundaries apart.
-        """
-        return self._factors(enterprise, source, unit, day, calendar, split=False)[0]
-
     def source_factors(
         self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
     ) -> tuple[SourceFactor, ...]:
@@ -106,19 +96,14 @@ class FactorLibrary:
         Without an edition of its own an enterprise is counted by its industry's guideline for `account` and by
         the market's of the date for `ets`. Raises FactorNotFound where none can be given.
         """
-        return self._factors(enterprise, source, unit, day, calendar, split=True)
-
-    def _factors(
-        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar, *, split: bool
-    ) -> tuple[SourceFactor, ...]:
         key = (
             enterprise.industry, enterprise.editions, enterprise.grid, enterprise.districts,
-            source.versions, source.parameters, unit, split,
+            source.versions, source.parameters, unit,
         )  # fmt: skip
         answers = self._answers.get(key, [])
         answer = next((each for each in answers if each.holds(day)), None)
         if answer is None:
-            answer = self._answer(enterprise, source, unit, day, calendar, split)
+            answer = self._answer(enterprise, source, unit, day, calendar)
             if self._answers_size >= CACHE_SIZE_MAX:
                 self._answers, self._answers_size = {}, 0
             self._answers.setdefault(key, []).append(answer)
@@ -128,7 +113,7 @@ class FactorLibrary:
         return answer.factors
 
     def _answer(
-        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar, split: bool
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
     ) -> _Answer:
         version = dated_value(source.versions, day)
         local = calendar.date(day)
@@ -141,7 +126,7 @@ class FactorLibrary:
         refusals: list[str] = []
         factors: list[SourceFactor] = []
         for boundaries, method in self._methods_by_boundary(
-            enterprise.industry, version.method, editions, local, split
+            enterprise.industry, version.method, editions, local
         ):
             location = Location(
                 dated_value(enterprise.grid, day) or DEFAULT_GRID,
@@ -176,14 +161,14 @@ class FactorLibrary:
         }
 
     def _methods_by_boundary(
-        self, industry: str, code: str, editions: dict[str, str], local: date, split: bool
+        self, industry: str, code: str, editions: dict[str, str], local: date
     ) -> list[tuple[tuple[str, ...], Method]]:
         """(boundaries, method) of each edition that has the source, the account's first."""
         account = self.methods.by_edition.get((industry, editions["account"]), {}).get(code)
         market = self.methods.by_edition.get((industry, editions["ets"]), {}).get(code)
         result: list[tuple[tuple[str, ...], Method]] = []
         if account is not None:
-            apart = split and editions["ets"] != editions["account"]
+            apart = editions["ets"] != editions["account"]
             marked = [each for each in account.boundaries if account.counts_for(each, local)]
             boundaries = tuple(each for each in marked if not (apart and each == "ets"))
             if boundaries:

@@ -59,4 +59,4 @@ def parameter(
 def factor(
     library: FactorLibrary, owner: Enterprise, of: Source, unit: str = "MWh", day: str = "2023-06-15"
 ) -> SourceFactor:
-    return library.source_factor(owner, of, unit, day_of(day), CALENDAR)
+    return library.source_factors(owner, of, unit, day_of(day), CALENDAR)[0]

@@ -95,8 +95,8 @@ def test_before_the_first_published_year_there_is_none(library: FactorLibrary, g
 
 
 def test_local_days_decide_the_year(library: FactorLibrary) -> None:
-    before = library.source_factor(enterprise(), BOUGHT, "MWh", day_of("2022-12-31"), CALENDAR)
-    after = library.source_factor(enterprise(), BOUGHT, "MWh", day_of("2023-01-01"), CALENDAR)
+    before = library.source_factors(enterprise(), BOUGHT, "MWh", day_of("2022-12-31"), CALENDAR)[0]
+    after = library.source_factors(enterprise(), BOUGHT, "MWh", day_of("2023-01-01"), CALENDAR)[0]
     assert (before.mg_per_unit, after.mg_per_unit) == (490_000_000, 497_600_000)
     assert before.until_day == after.from_day == day_of("2023-01-01")
 

@@ -119,7 +119,7 @@ def books(owner: Enterprise) -> tuple[Books, dict[str, SourceFactor]]:
     def factor_of(code: str, day: int) -> SourceFactor:
         source = owner.sources[code]
         unit = owner.points[source.versions[0].value.terms[0].point].unit
-        return library.source_factor(owner, source, unit, day, CALENDAR)
+        return library.source_factors(owner, source, unit, day, CALENDAR)[0]
 
     factors = {
         "grid": factor_of("grid", JANUARY),

@@ -218,7 +218,9 @@ class _Computer:
                 faults.append(Fault(joined(given.place, "unit"), str(error)))
             elif given.unit is not None:
                 self.check_unit(given, method, faults)
-        faults += [Fault(f"{given.place}.{each.field}", each.text) for each in inputs.faults]
+        told = {fault.place for fault in given.faults}  # what can't be read isn't missing too
+        places = [(f"{given.place}.{each.field}", each.text) for each in inputs.faults]
+        faults += [Fault(place, text) for place, text in places if place not in told]
         if found is None or given.amount is None or faults:
             return None
         amount = given.amount * found.amount_per_unit

@@ -283,12 +283,16 @@ class Accountant:
         days      of the ledger, [first, end), alone
         progress  told how many of how many enterprises are done
 
-        What it would write is kept in memory for a group of enterprises at a time. Raises Unavailable as `restate`.
+        What it would write is kept in memory for a group of enterprises at a time. Raises Unavailable as
+        `restate`, and Refused for an enterprise that isn't registered.
         """
         with self._connection.transaction():
             read_one_moment(self._connection, read_only=True)
             books = Books(self._connection, self._shard)
             self._take_registry(books.cursor(lock=False))
+            unknown = sorted(set(usccs or ()) - self._registry.enterprises.keys())
+            if unknown:
+                raise Refused(f"no enterprise {', '.join(unknown)} is registered")
             result = TickResult(differences=Differences())
             chosen = {
                 uscc: work for uscc, work in works(self._registry).items() if usccs is None or uscc in usccs

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from carbonmeter import commands
 from carbonmeter.commands import Context
 from carbonmeter.settings import load
-from domain.errors import CarbonmeterError
+from domain.errors import CarbonmeterError, Refused
 
 
 def command_names() -> list[str]:
@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
             )  # who read us has gone: no more to say
             return 1
+        if isinstance(error, OSError) and error.filename is not None:
+            error = Refused(f"{error.filename}: {error.strerror}")
         print(f"carbonmeter: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

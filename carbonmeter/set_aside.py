@@ -13,6 +13,18 @@ from domain.interval import parse_time
 LIMIT = 1000
 
 
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit", type=_number, default=LIMIT, metavar="N", help=f"at most so many, default {LIMIT}"
+    )
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number within 1..1000000")
+    return int(text)
+
+
 def add_choice(parser: argparse.ArgumentParser, reasons: Iterable[str], time: str, *, with_ids: bool) -> None:
     """Arguments that choose among them; without any, all are meant."""
     if with_ids:

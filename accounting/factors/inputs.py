@@ -227,11 +227,13 @@ class Inputs:
                 raise FactorNotFound(f"{error}{hint}") from error
         density = self.value("density")
         self.check()
+        if not density.value:
+            raise FactorNotFound("density (0) must be above 0")
         try:
             if amount_unit == "t":
                 return conversion(unit, density.amount_unit) * density.value
             return conversion(unit, "t") / density.value * conversion(density.amount_unit, amount_unit)
-        except (NotConvertible, ZeroDivisionError) as error:
+        except NotConvertible as error:
             raise FactorNotFound(
                 f"{unit} can't be converted to {amount_unit} by a density in {density.unit}"
             ) from error

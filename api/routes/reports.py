@@ -172,6 +172,8 @@ def post_report(
     publication: Annotated[Publication, Body()],
 ) -> Response:
     """Freezes the report in every form, under a number: whatever happens to the books, it stays as it went out."""
+    if "\0" in publication.why:
+        raise Problem(422, [Fault("body.why", "holds a null character")])
     with context.session(key) as session:
         enterprise = session.enterprise(uscc)
         _not_ahead(publication.as_of, session.now_us, "as_of")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table
 from carbonmeter.operations import SetAside
-from carbonmeter.set_aside import LIMIT, add_choice, by_whom, chosen, said
+from carbonmeter.set_aside import add_choice, add_limit, by_whom, chosen, said
 from domain.errors import RejectReason
 from domain.interval import format_time, to_us
 from storage import set_aside
@@ -18,9 +18,7 @@ def register(subparsers: Subparsers) -> None:
     listing = actions.add_parser("list", help="open dead letters, the oldest first")
     add_choice(listing, RejectReason, "received", with_ids=False)
     listing.add_argument("--all", action="store_true", help="those that were replayed, too")
-    listing.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="N", help=f"at most so many, default {LIMIT}"
-    )
+    add_limit(listing)
     replay = actions.add_parser("replay", help="read letters again, with what is registered now")
     add_choice(replay, RejectReason, "received", with_ids=True)
     for each in (listing, replay):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table
-from carbonmeter.set_aside import LIMIT, by_whom
+from carbonmeter.set_aside import add_limit, by_whom
 from domain.errors import Fault, FaultyDocument, Refused
 from domain.finding import RULES_ACTOR, Finding
 from domain.interval import format_time, parse_time, to_us
@@ -31,9 +31,7 @@ def register(subparsers: Subparsers) -> None:
         "--from", dest="from_", metavar="T", help="periods beyond this; RFC 3339 with an offset"
     )
     listing.add_argument("--to", metavar="T", help="periods that begin before this")
-    listing.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="N", help=f"at most so many, default {LIMIT}"
-    )
+    add_limit(listing)
     explain = actions.add_parser("explain", help="say why they are as they are; they stay explained")
     settle = actions.add_parser("settle", help="they are dealt with, as far as they reach now")
     for each in (explain, settle):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table
 from carbonmeter.operations import SetAside
-from carbonmeter.set_aside import LIMIT, add_choice, by_whom, chosen, said
+from carbonmeter.set_aside import add_choice, add_limit, by_whom, chosen, said
 from domain.errors import HoldReason
 from domain.interval import format_time, to_us
 from domain.reading import decimal_text
@@ -17,9 +17,7 @@ def register(subparsers: Subparsers) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="what is held, the oldest first")
     add_choice(listing, HoldReason, "measured", with_ids=False)
-    listing.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="N", help=f"at most so many, default {LIMIT}"
-    )
+    add_limit(listing)
     release = actions.add_parser(
         "release", help="store them in spite of the clock, as far as they are registered"
     )

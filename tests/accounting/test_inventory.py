@@ -390,6 +390,7 @@ def test_a_fault_of_the_document(fields: dict[str, Any], place: str, message: st
         ({**HEAT, "unit": "GJ/h"}, "unit", "'GJ/h' is no unit of an amount"),
         ({**HEAT, "unit": "t"}, "unit", "t can't be converted to GJ: that needs a calorific value"),
         ({**COAL, "unit": "MWh"}, "unit", "MWh can't be converted to t"),
+        ({**COAL, "unit": "m3", "parameters": {"density": "0"}}, "unit", "density (0) must be above 0"),
         ({**COAL, "unit": "nm3", "parameters": {}}, "unit", "that needs a density, given as the parameter density"),
         ({"source": "fuel_combustion", "fuel": "natural_gas", "amount": "1", "unit": "m3"}, "unit", "the state of"),
         ({"source": "electrode_consumption", "amount": "1", "unit": "nm3", "parameters": {"emission_factor": "1"}},

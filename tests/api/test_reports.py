@@ -219,6 +219,7 @@ def test_an_earlier_state_can_be_published(own_city: City) -> None:
     ("body", "places"),
     [
         ({"year": 2024}, {"body.why"}),
+        ({"year": 2024, "why": "a\0b"}, {"body.why"}),
         (
             {"year": 20240, "why": "", "as_of": "today", "x": 1},
             {"body.year", "body.why", "body.as_of", "body.x"},

@@ -290,13 +290,12 @@ class Accountant:
             read_one_moment(self._connection, read_only=True)
             books = Books(self._connection, self._shard)
             self._take_registry(books.cursor(lock=False))
-            unknown = sorted(set(usccs or ()) - self._registry.enterprises.keys())
+            result = TickResult(differences=Differences())
+            every = works(self._registry)
+            unknown = sorted(set(usccs or ()) - self._registry.enterprises.keys() - every.keys())
             if unknown:
                 raise Refused(f"no enterprise {', '.join(unknown)} is registered")
-            result = TickResult(differences=Differences())
-            chosen = {
-                uscc: work for uscc, work in works(self._registry).items() if usccs is None or uscc in usccs
-            }
+            chosen = {uscc: work for uscc, work in every.items() if usccs is None or uscc in usccs}
             for work in chosen.values():
                 work.within = days
             names = Names()

@@ -17,6 +17,7 @@ from accounting.factors.read import read_tables
 from accounting.run import Accountant, Restated
 from accounting.work import Cause
 from carbonmeter.restatement import planned_works
+from domain.errors import Refused
 from domain.registry import Registry
 from storage import registry as registry_storage
 from tests.accounting.bed import REGISTER, T0, USCC, Bed, Sent, enterprise, one_register
@@ -152,13 +153,16 @@ def test_other_rules_of_some_days_or_enterprises(bed: Bed) -> None:
     assert whole.entries > 0
     day = bed.calendar.day(T0)
     for more, entries in (
-        ({"usccs": ["91430304XT0000022B"]}, 0),
         ({"usccs": [USCC]}, whole.entries),
         ({"days": (day + 1, day + 2)}, 0),
         ({"days": (day, day + 1)}, whole.entries),
     ):
         some = accountant.rehearse(lambda registry: all_of(registry.enterprises.values(), CAUSE), **more)
         assert some.entries == entries
+    with pytest.raises(Refused, match="no enterprise 91430304XT0000022B is registered"):
+        accountant.rehearse(
+            lambda registry: all_of(registry.enterprises.values(), CAUSE), usccs=["91430304XT0000022B"]
+        )
     kept = accountant.restate(CAUSE)
     assert (kept.entries, kept.superseded) == (whole.entries, whole.superseded)
     assert {name: each.mg for name, each in kept.differences.by_source.items()} == {

@@ -56,7 +56,8 @@ class SourcesRun:
             for source in work.enterprise.sources.values():
                 points = points_of(work.enterprise, source, self._rules)
                 days, cause = touched_days(points, touched)
-                days = affected(filling_rules(source, self._rules), days, self._calendar)
+                if cause is not None:
+                    days = affected(filling_rules(source, self._rules), days, self._calendar)
                 own = work.sources.get(source.id)
                 if own is not None and source.id in spans:
                     mine = self._own_days(
@@ -158,11 +159,12 @@ class SourcesRun:
             reach(filling_rules(source, self._rules), first_day, end_day, self._calendar)
             for _, source, first_day, end_day, _ in jobs
         ]
+        points = [[point.id for point in points_of(job[0], job[1], self._rules)] for job in jobs]
         wants = sorted(
             {
-                (point.id, first_day, end_day - 1)
-                for (enterprise, source, *_), (first_day, end_day) in zip(jobs, reaches, strict=True)
-                for point in points_of(enterprise, source, self._rules)
+                (point_id, first_day, end_day - 1)
+                for ids, (first_day, end_day) in zip(points, reaches, strict=True)
+                for point_id in ids
             }
         )
         consumption = self._books.consumption(*columns_of(wants))
@@ -172,16 +174,10 @@ class SourcesRun:
         causes = sorted({job[4] for job in jobs}, key=repr)
         cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
         written: list[tuple[Enterprise, Trait, Changes]] = []
-        for (enterprise, source, first_day, end_day, cause), (from_day, to_day) in zip(
-            jobs, reaches, strict=True
+        for (enterprise, source, first_day, end_day, cause), ids, (from_day, to_day) in zip(
+            jobs, points, reaches, strict=True
         ):
-            window = Window(
-                from_day,
-                {
-                    point.id: dense_days(by_point[point.id], from_day, to_day)
-                    for point in points_of(enterprise, source, self._rules)
-                },
-            )
+            window = Window(from_day, {id_: dense_days(by_point[id_], from_day, to_day) for id_ in ids})
             series = set(by_source[source.id]["series"].tolist())
             for stretch in source_stretches(
                 enterprise, source, first_day, end_day, window, self._library, self._calendar, series

@@ -94,10 +94,10 @@ def _intersection(left: Ranges, right: Ranges) -> Ranges:
     return result
 
 
-def valid_intervals(ranges: Ranges, first_us: int, count: int) -> Bools:
-    """Which of `count` intervals from `first_us` on lie, at least partly, within the ranges."""
+def valid_intervals(enterprise: Enterprise, name: str, first_us: int, count: int) -> Bools:
+    """Which of `count` intervals from `first_us` on lie, at least partly, within a point's validity."""
     result = np.zeros(count, bool)
-    for begin, end in ranges:
+    for begin, end in validity(enterprise, name):
         low = max(0, (begin - first_us) // INTERVAL_US)
         high = count if end is None else min(count, -((first_us - end) // INTERVAL_US))
         if low < high:
@@ -136,7 +136,7 @@ def sum_of_terms(
     too_large = np.zeros(count, bool)
     for term, multiplier in zip(terms, multipliers, strict=True):
         point: Point = enterprise.points[term.point]
-        part = valid_intervals(validity(enterprise, term.point), first_us, count)
+        part = valid_intervals(enterprise, term.point, first_us, count)
         amounts, states = rows[point.id]["amounts"].ravel(), rows[point.id]["states"].ravel()
         limit = VALUE_BOUND // multiplier
         too_large |= part & ((amounts > limit) | (amounts < -limit))
@@ -207,7 +207,7 @@ def _amounts(
     if rule.code == HIGHEST_MONTH:
         expected = np.zeros(count, bool)
         for term in version.terms:
-            expected |= valid_intervals(validity(enterprise, term.point), first_us, count)
+            expected |= valid_intervals(enterprise, term.point, first_us, count)
         total, states = fill_months(total, states, expected, window.first_day, calendar)
     wanted = slice(
         (day - window.first_day) * INTERVALS_PER_DAY, (until - window.first_day) * INTERVALS_PER_DAY
@@ -231,7 +231,7 @@ def _without_gaps(
     fillable = np.ones(count, bool)
     for register in registers_of(enterprise, point):
         fillable &= rows[register.id]["states"].ravel() & 3 != Quality.MISSING
-    valid = valid_intervals(validity(enterprise, point.name), first_us, count)
+    valid = valid_intervals(enterprise, point.name, first_us, count)
     amounts, states = fill_gaps(rule, own["amounts"].ravel(), own["states"].ravel(), valid, fillable, output)
     result = own.copy()
     result["amounts"], result["states"] = (

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from accounting.sources import valid_intervals, validity
+from accounting.sources import valid_intervals
 from api.context import Session
 from api.periods import Range
 from api.sums import Cells, Sum, add_intervals, dense
@@ -124,7 +124,7 @@ def product_sums(
         any_part = np.zeros(count, bool)
         valid = {}
         for name in {term.point for term in version.terms}:
-            part = valid[name] = valid_intervals(validity(enterprise, name), first_us, count)
+            part = valid[name] = valid_intervals(enterprise, name, first_us, count)
             states = np.zeros(count, np.int16)
             for own in read[enterprise.points[name].id].states.values():
                 states |= own[rows].reshape(-1)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accounting.sources import sum_of_terms, term_unit, valid_intervals, validity
+from accounting.sources import sum_of_terms, term_unit, valid_intervals
 from accounting.validation.rules import Rule
 from domain.finding import FindingDay
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
@@ -90,7 +90,7 @@ class View:
         return np.asarray(self.quality(point) != Quality.MISSING)
 
     def valid(self, point: Point) -> Bools:
-        return valid_intervals(validity(self.enterprise, point.name), self.first_us, self.count)
+        return valid_intervals(self.enterprise, point.name, self.first_us, self.count)
 
     def measured_points(self) -> list[Point]:
         return [point for _, point in sorted(self.enterprise.points.items()) if point.derivation is None]

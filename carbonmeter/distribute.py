@@ -96,7 +96,7 @@ def _result(client: Client, future: Future[Any], scheduler: str) -> Any:
 
     workerless_since: float | None = None
     while True:
-        was_done = future.done()  # type: ignore[no-untyped-call]
+        failed = future.status == "error"
         try:
             return future.result(timeout=_LOOK_S)
         except KilledWorker as error:
@@ -104,7 +104,8 @@ def _result(client: Client, future: Future[Any], scheduler: str) -> Any:
         except CancelledError as error:
             raise Unavailable(f"the Dask scheduler at {scheduler} was lost: {error}") from error
         except TimeoutError:
-            if was_done:
+            # A finished result is lost with its worker before it is fetched, and computed again: that is a wait too.
+            if failed:
                 raise  # the function's own
         try:
             has_workers = bool(client.nthreads())  # type: ignore[no-untyped-call]

@@ -173,18 +173,6 @@ class Spool:
                 "SELECT id, topic, payload, reason FROM refused ORDER BY id"
             ).fetchall()
 
-    def retry_refused(self) -> int:
-        """Put what was set aside at the end of the queue again; returns how many."""
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            count = self._database.execute(
-                "INSERT INTO messages (topic, payload) SELECT topic, payload FROM refused ORDER BY id"
-            ).rowcount
-            self._database.execute("DELETE FROM refused")
-            self._database.execute("COMMIT")
-            self._pending += count
-        return count
-
     def note(self, name: str) -> str | None:
         with self._lock:
             row = self._database.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()

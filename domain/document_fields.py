@@ -89,9 +89,12 @@ def described(tree: Tree) -> str:
         return "a mapping" if tree else "an empty mapping"
     if isinstance(tree, list):
         return "a list"
-    return {"truth": f"the truth value {tree.text} (quote it if it is a text)", "null": "null"}.get(
-        tree.form, repr(tree.text[:70])
-    )
+    special = {
+        "truth": f"the truth value {tree.text} (quote it if it is a text)",
+        "null": "null",
+        "constant": f"{tree.text}, which is no value of JSON",
+    }
+    return special.get(tree.form, repr(tree.text[:70]))
 
 
 def text(reading: Reading, tree: Tree, place: str) -> Value:

@@ -32,10 +32,11 @@ _TRUTHS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A value as it was written. `plain` is unquoted and neither null nor a truth value."""
+    """A value as it was written. `plain` is unquoted and neither null nor a truth value; `constant` is NaN or
+    Infinity in a text that would be JSON but for it, so that whoever reads the field refuses it at its place."""
 
     text: str
-    form: Literal["text", "plain", "truth", "null"]
+    form: Literal["text", "plain", "truth", "null", "constant"]
 
 
 Tree: TypeAlias = "Scalar | list[Any] | dict[str, Any]"  # of trees
@@ -91,8 +92,8 @@ class _Number(str):
     """A number of JSON as it was written."""
 
 
-def _refuse_constant(name: str) -> Any:
-    raise FaultyDocument([Fault("", f"{name} is no value of JSON")])
+class _Constant(str):
+    """NaN or Infinity, which are no JSON, and which careless senders put in place of a value."""
 
 
 def _load_json(text: str, faults: list[Fault]) -> Tree:
@@ -102,7 +103,7 @@ def _load_json(text: str, faults: list[Fault]) -> Tree:
             object_pairs_hook=_Pairs,
             parse_int=_Number,
             parse_float=_Number,
-            parse_constant=_refuse_constant,
+            parse_constant=_Constant,
         )
     except RecursionError:
         raise FaultyDocument([_too_deep("")]) from None
@@ -124,6 +125,8 @@ def _tree(value: Any, place: str, depth: int, faults: list[Fault]) -> Tree:
     match value:
         case _Number():
             return Scalar(str(value), "plain")
+        case _Constant():
+            return Scalar(str(value), "constant")
         case str():
             return Scalar(value, "text")
         case None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -22,8 +23,9 @@ from domain.registry import Parameter
 
 SIZE_MAX_BYTES = 4 * 1024 * 1024
 ACTIVITIES_MAX = 5_000  # a second of computing
-DIGITS_MAX = 60
-PLAIN_DIGITS_MAX = 15  # of a JSON number: RFC 7493 promises senders no more
+DIGITS_MAX = 60  # of a number written out
+PLAIN_DIGITS_MAX = 15  # of a JSON number with a point or exponent: RFC 7493 promises senders no more
+EXPONENT_DIGITS_MAX = 3  # beyond, a number has more digits than are read, whatever its mantissa
 
 DOCUMENT_KEYS = (
     "industry", "period", "edition", "activities", "district", "grid", "uncertainty", "enterprise", "note",
@@ -32,7 +34,8 @@ ACTIVITY_KEYS = ("source", "fuel", "material", "amount", "unit", "parameters", "
 PARAMETER_KEYS = ("value", "unit", "origin", "reference")
 
 _DECIMAL = re.compile(r"-?\d+(?:\.\d+)?\Z", re.ASCII)
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:[eE]([+-]?)0*(\d+))?\Z", re.ASCII)
+_WHOLE = re.compile(r"-?\d+\Z", re.ASCII)
 _DISTRICT = re.compile(r"\d{6}\Z", re.ASCII)
 
 T = TypeVar("T")
@@ -44,7 +47,7 @@ class GivenParameter:
 
     name: str
     parameter: Parameter | None
-    text: str = ""  # the value as it was given
+    text: str = ""  # the value as it was given, written out
 
 
 @dataclass(slots=True)
@@ -183,14 +186,12 @@ class _Reader:
             unit = self.optional(given, place, "unit", self.words)
             origin = self.optional(given, place, "origin", self.words)
             reference = self.optional(given, place, "reference", self.words)
-            value = self.required(given, place, "value", self.decimal)
-            shown = given.get("value")
+            value = self.required(given, place, "value", self.plain)
         else:
-            value, shown = self.decimal(given, place), given
+            value = self.plain(given, place)
         if value is None:
             return GivenParameter(name, None)
-        assert isinstance(shown, Scalar)
-        return GivenParameter(name, Parameter(name, value, unit, None, origin, reference), shown.text)
+        return GivenParameter(name, Parameter(name, Fraction(value), unit, None, origin, reference), value)
 
     # --- fields
 
@@ -260,28 +261,43 @@ class _Reader:
         return day
 
     def decimal(self, given: Tree, place: str) -> Fraction | None:
-        """An exact decimal: a text of digits, or a JSON number short enough that no sender's double changes it."""
-        shown = given.text if isinstance(given, Scalar) and given.form in ("text", "plain") else None
-        if shown is None or not _DECIMAL.match(shown):
+        text = self.plain(given, place)
+        return None if text is None else Fraction(text)
+
+    def plain(self, given: Tree, place: str) -> str | None:
+        """An exact decimal, written out: a text of digits, or a JSON number, exponent or not.
+
+        A JSON number of more than 15 significant digits that is no integer is its nearest double's shortest
+        decimal, as on the wire (docs/contract.md, section 1). A text with an exponent is refused: it is what a
+        spreadsheet shows of a number whose digits it has cut.
+        """
+        shown = given.text if isinstance(given, Scalar) and given.form in ("text", "plain") else ""
+        is_number = isinstance(given, Scalar) and given.form == "plain"
+        match = _NUMBER.match(shown)
+        if match is None or not (is_number or _DECIMAL.match(shown)):
             what = described(given)
-            if shown is not None and _NUMBER.match(shown):
-                what += ": write it out without an exponent"
+            if match is not None:
+                what += ": write it out without an exponent, with all its digits"
             self.fault(place, f'a decimal such as "20.1" is expected, this is {what}')
             return None
-        digits = sum(each.isdigit() for each in shown)
+        mantissa, sign, exponent = match[1], match[2] or "", match[3] or ""
+        digits = sum(each.isdigit() for each in mantissa)
         if digits > DIGITS_MAX:
             self.fault(place, f"{shown[:20]}… has {digits} digits, at most {DIGITS_MAX} are read")
             return None
-        significant = len(shown.lstrip("-0.").replace(".", ""))
-        is_number = isinstance(given, Scalar) and given.form == "plain"
-        if is_number and "." in shown and significant > PLAIN_DIGITS_MAX:
+        places = digits + (int(exponent or "0") if len(exponent) <= EXPONENT_DIGITS_MAX else DIGITS_MAX)
+        if exponent and places > DIGITS_MAX:
             self.fault(
                 place,
-                f"{shown} is a JSON number of more than {PLAIN_DIGITS_MAX} significant digits, which senders don't "
-                "keep exact: send it as a text in quotes",
+                f"{shown[:70]} has more digits than are read once it is written out, at most {DIGITS_MAX}",
             )
             return None
-        return Fraction(shown)
+        if not is_number or _WHOLE.match(shown):
+            return shown
+        value = Decimal(f"{mantissa}E{sign}{exponent or 0}")
+        if len(value.as_tuple().digits) > PLAIN_DIGITS_MAX:
+            value = Decimal(repr(float(value)))
+        return f"{value:f}"
 
     def not_negative(self, given: Tree, place: str) -> Fraction | None:
         value = self.decimal(given, place)

@@ -305,7 +305,14 @@ def test_stocks_may_be_in_another_unit_of_mass() -> None:
         (b"\xff", {"line 1": "is not UTF-8"}),
         ("[" * 100_000, {"": "nested deeper"}),
         ('{"a": ' * 100_000, {"": "nested deeper"}),
-        ('{"industry": NaN}', {"": "NaN is no value of JSON"}),
+        (
+            '{"industry": NaN, "period": -Infinity}',
+            {
+                "industry": "this is NaN, which is no value of JSON",
+                "period": "this is -Infinity, which is no value of JSON",
+                "activities": "is required",
+            },
+        ),
         ("[]", {"": "an inventory is an object with industry, period and activities, this is a list"}),
         (" " * (SIZE_MAX_BYTES + 1), {"": "at most"}),
         ("{}", {"industry": "is required", "period": "is required", "activities": "is required"}),
@@ -384,7 +391,7 @@ def test_a_fault_of_the_document(fields: dict[str, Any], place: str, message: st
         ({**HEAT, "amount": True}, "amount", "this is the truth value true"),
         ({**HEAT, "amount": ["1"]}, "amount", "this is a list"),
         ({**HEAT, "amount": "9" * 61}, "amount", "has 61 digits, at most 60"),
-        ({**HEAT, "amount": 0.12345678901234567}, "amount", "JSON number of more than 15 significant digits"),
+        ({**HEAT, "amount": "1E+3"}, "amount", "this is '1E+3': write it out without an exponent"),
         ({**HEAT, "amount": None}, "amount", "is required"),
         ({**HEAT, "unit": "lb"}, "unit", "'lb' is no unit of an amount; known are t, kg"),
         ({**HEAT, "unit": "GJ/h"}, "unit", "'GJ/h' is no unit of an amount"),
@@ -416,6 +423,49 @@ def test_a_fault_of_an_activity(activity: dict[str, Any], place: str, message: s
     found = faults(document(HEAT, activity))
     assert list(found) == [f"activities[1].{place}"]
     assert message in found[f"activities[1].{place}"]
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("1e3", "1000"), ("1E+3", "1000"), ("1.5e2", "150"), ("1e-05", "0.00001"), ("20.10", "20.10"),
+        ("1e0000000000003", "1000"), ("-0.0", "-0.0"), ("123456789012345", "123456789012345"),
+        ("12345678901234567890123", "12345678901234567890123"),  # an integer is kept however long
+        ("0.30000000000000004", "0.30000000000000004"),  # what a double is, as on the wire
+        ("0.1234567890123456789", "0.12345678901234568"),
+        ("1e59", "1" + "0" * 59),
+    ],
+)  # fmt: skip
+def test_a_json_number_is_the_decimal_that_it_is_on_the_wire(number: str, written: str) -> None:
+    text = json.dumps(document({**HEAT, "amount": 0, "parameters": {"emission_factor": 7}}))
+    (activity,) = inventory_answer(text.replace('"amount": 0', f'"amount": {number}'), LIBRARY)["activities"]
+    assert Fraction(activity["amount"]) == Fraction(written)
+    (activity,) = inventory_answer(text.replace(": 7}", f": {number}}}"), LIBRARY)["activities"]
+    assert activity["factors"][0]["value"] == written
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("1e999999999", "1e999999999 has more digits than are read once it is written out, at most 60"),
+        ("1e-999999999", "at most 60"),
+        ("0e999999999", "at most 60"),
+        ("1e60", "at most 60"),
+        (f"1e{'9' * 1_000_000}", "at most 60"),
+        ("9" * 1_000_000, "has 1000000 digits, at most 60 are read"),
+        ("NaN", "this is NaN, which is no value of JSON"),
+        ("Infinity", "this is Infinity, which is no value of JSON"),
+        ("-1e3", "-1e3 must not be negative"),
+        ('"Infinity"', "this is 'Infinity'"),
+        ('"1e999999999"', "this is '1e999999999': write it out"),
+    ],
+)
+def test_a_number_that_is_none_or_has_no_end_is_refused_at_its_place(number: str, message: str) -> None:
+    text = json.dumps(document(HEAT)).replace('"amount": "10"', f'"amount": {number}')
+    found = faults(text)
+    assert list(found) == ["activities[0].amount"]
+    assert message in found["activities[0].amount"]
+    assert len(found["activities[0].amount"]) < 200
 
 
 def test_more_recovered_than_there_was_is_a_fault() -> None:

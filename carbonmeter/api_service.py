@@ -28,7 +28,7 @@ def main(settings: Settings, database_url: str) -> None:
     )
     run.main(
         settings.api(database_url),
-        operations=SetAside(database_url, settings.clock_rules),
+        operations=SetAside(database_url, settings.clock_rules, settings.formats),
         routers=[readings.router],
         lifespans=[readings.lifespan],
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from api.operations import Selection
 from domain.clock import Clock, SystemClock
 from ingest.directory import ClockRules
+from ingest.formats import Rule
 from ingest.release import Keeper, Released
 from ingest.replay import replay
 from storage.database import connect
@@ -21,12 +22,13 @@ class SetAside:
 
     database_url: str
     rules: ClockRules
+    formats: Sequence[Rule] = ()  # beside carbon/v1: dead letters of theirs are read by them
     clock: Clock = field(default_factory=SystemClock)
 
     def replay(self, selection: Selection, by: str) -> Mapping[str, int]:
         wanted = LetterFilter(selection.ids, selection.reason, selection.gateway, selection.from_us)
         with connect(self.database_url, "carbonmeter replay", autocommit=True) as conn:
-            return asdict(replay(conn, wanted, self.clock, self.rules, by))
+            return asdict(replay(conn, wanted, self.clock, self.rules, by, self.formats))
 
     def release(self, selection: Selection, by: str) -> Mapping[str, int]:
         with connect(self.database_url, "carbonmeter release", autocommit=True) as conn:

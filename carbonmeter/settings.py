@@ -8,6 +8,7 @@ Each setting says its default and its reason here; `deploy/settings.example.env`
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,13 +19,15 @@ from urllib.parse import urlsplit
 
 from accounting.settings import AccountingSettings
 from api.settings import ApiSettings
-from domain.errors import SettingsError
+from domain.errors import FaultyDocument, SettingsError
 from domain.interval import Calendar, parse_offset, parse_period
 from ingest.directory import ClockRules
+from ingest.formats import Rule, rules_of
 from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
 
 PREFIX = "CARBONMETER_"
 CONFIG = PREFIX + "CONFIG"
+STRUCTURED = frozenset({"formats"})  # arrays of tables in the file, JSON in a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,12 @@ class Settings:
         None,
         "Subscribe as $share/GROUP/…, so that several workers share the work.",
     )
+    formats: tuple[Rule, ...] = setting(
+        "FORMATS",
+        rules_of,
+        "[]",
+        "Formats beside carbon/v1 by topic, a JSON array or [[formats]] tables of the TOML file: docs/formats.md.",
+    )
     late_us: int = setting(
         "LATE",
         _duration_us,
@@ -258,7 +267,7 @@ class Settings:
             broker = BrokerSettings(
                 self.broker, client_id=self.broker_client_id, share_group=self.broker_share_group
             )
-        return IngestSettings(database_url, endpoint, broker, self.clock_rules)
+        return IngestSettings(database_url, endpoint, broker, self.clock_rules, formats=self.formats)
 
     def accounting(self, database_url: str) -> AccountingSettings:
         return AccountingSettings(database_url, late_us=self.late_us, look_ahead_us=self.look_ahead_us)
@@ -295,6 +304,10 @@ def load(environment: Mapping[str, str] | None = None, config: str | None = None
             place, text = texts[each.metadata["name"]]
             try:
                 values[each.name] = each.metadata["parse"](text)
+            except FaultyDocument as error:
+                faults += [
+                    f"{place}{fault}" if fault.place else f"{place}: {fault}" for fault in error.faults
+                ]
             except ValueError as error:
                 shown = "" if each.metadata["secret"] else f" {text!r}:"
                 faults.append(f"{place}:{shown} {error}")
@@ -321,6 +334,8 @@ def _texts_of_file(config: str | None, faults: list[str]) -> dict[str, tuple[str
             texts[key.upper()] = (f"{config}: {key}", "true" if value else "false")
         elif isinstance(value, (str, int)):
             texts[key.upper()] = (f"{config}: {key}", str(value))
+        elif isinstance(value, list) and key in STRUCTURED:
+            texts[key.upper()] = (f"{config}: {key}", json.dumps(value, default=str))
         else:
             faults.append(f"{config}: {key}: expected a text, a whole number, true or false")
     return texts

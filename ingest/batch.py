@@ -8,7 +8,7 @@ columns by comparison and looks at the doubtful rows one by one.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -19,7 +19,8 @@ import numpy.typing as npt
 from domain.errors import DecodeError, HoldReason, RejectReason
 from domain.interval import TIME_MAX_US, TIME_MIN_US
 from domain.reading import REVISION_MAX, Flag, exact_value
-from ingest.decode.carbon_v1 import OBJECTS_MAX, Flaw, Seq, WireObject, WireReading, read, read_single
+from domain.registry import Kind
+from ingest.decode.carbon_v1 import OBJECTS_MAX, read, read_single
 from ingest.decode.carbon_v1_typed import (
     Payload,
     Reading,
@@ -30,7 +31,9 @@ from ingest.decode.carbon_v1_typed import (
     decode_text_payload,
     keeps_all,
 )
+from ingest.decode.decoder import Message
 from ingest.decode.exact import INTEGER_MAX, exact_text, exact_values
+from ingest.decode.wire import Flaw, Seq, WireObject, WireReading
 from ingest.delivery import NOT_AUTHORIZED, TOPIC_NAME_INVALID, Chunk, Receipt
 from ingest.directory import ClockRules, judge
 from ingest.routes import GatewayRoute, Route, Routes
@@ -39,6 +42,7 @@ from storage.readings import READING_DTYPE, Delta
 _TIME_MIN_MS = TIME_MIN_US // 1000
 _TIME_MAX_MS = TIME_MAX_US // 1000
 _FLOAT_MAX = 1.7e308
+RECEIPT_TIME = int(Flag.RECEIPT_TIME)
 
 
 _serials = count(1)
@@ -211,7 +215,7 @@ class Batch:
             route = topics.get(topic) or self.routes.find(topic)
             gateway = route.gateway
             if gateway is None or (allowed is not None and gateway.name not in allowed):
-                self._foreign(chunk, place, gateway)
+                self._apart(chunk, place, payload, route, None if only is None else only[place])
             elif route.point >= 0 and hurried:
                 try:
                     single = decode_single(payload)
@@ -253,11 +257,22 @@ class Batch:
 
     # Deliveries that aren't one plain reading
 
-    def _foreign(self, chunk: Chunk, place: int, gateway: GatewayRoute | None) -> None:
-        """Outside the sender's gateways or our topics: dead letter, on no account."""
+    def _apart(
+        self, chunk: Chunk, place: int, payload: bytes, route: Route, only: frozenset[int] | None
+    ) -> None:
+        """Of the gateway that signed in; or outside the sender's gateways or our topics: dead letter, on no account."""
+        gateway, foreign = route.gateway, route.foreign
         if gateway is None:
+            detail = "none of the topics that readings are published to"
+            if foreign is not None:
+                if foreign.decoder is None:
+                    return
+                if chunk.sender is not None:
+                    self._careful(chunk, place, payload, route, self.routes.gateway(*chunk.sender), only)
+                    return
+                detail = "whose it is must come from a key that is bound to one gateway"
             chunk.codes[place] = TOPIC_NAME_INVALID
-            reason, detail = RejectReason.BAD_TOPIC, "none of the topics that readings are published to"
+            reason = RejectReason.BAD_TOPIC
         else:
             chunk.codes[place] = NOT_AUTHORIZED
             reason, detail = RejectReason.NOT_AUTHORIZED, f"the sender may not publish for {gateway.name}"
@@ -275,13 +290,16 @@ class Batch:
         if route.is_single:
             if only is None or 0 in only:
                 self._single(chunk, place, payload, route, gateway)
+        elif route.foreign is not None:
+            if route.foreign.decoder is not None:
+                self._careful(chunk, place, payload, route, gateway, only)
         elif gateway.refused is None and only is None:
             try:
                 self._typed(chunk, payload, gateway)
             except _UNUSUAL:
-                self._careful(chunk, payload, gateway, None)
+                self._careful(chunk, place, payload, route, gateway, None)
         else:
-            self._careful(chunk, payload, gateway, only)
+            self._careful(chunk, place, payload, route, gateway, only)
 
     def _single(self, chunk: Chunk, place: int, payload: bytes, route: Route, gateway: GatewayRoute) -> None:
         """A payload of a channel's own topic, with care."""
@@ -348,9 +366,15 @@ class Batch:
         return True
 
     def _careful(
-        self, chunk: Chunk, payload: bytes, gateway: GatewayRoute, only: frozenset[int] | None
+        self,
+        chunk: Chunk,
+        place: int,
+        payload: bytes,
+        route: Route,
+        gateway: GatewayRoute,
+        only: frozenset[int] | None,
     ) -> None:
-        """A payload of the topic `…/readings`, reading by reading."""
+        """A payload of the topic `…/readings` or of a foreign format, reading by reading."""
         delivery = len(self._starts) - 1
         delivery_start, first_receipt = len(self._points), len(self._receipts)
         rejected = _Rejected()
@@ -359,9 +383,12 @@ class Batch:
         is_found = False
         refusal = None if gateway.refused is None else Flaw(gateway.refused, gateway.refusal)
         try:
-            objects = read(payload, gateway.zone_offset_us)
+            if route.foreign is None:
+                objects: Iterable[WireObject] = read(payload, gateway.zone_offset_us)
+            else:
+                objects = self._foreign(chunk, place, payload, route, gateway)
         except DecodeError as error:
-            objects = iter((WireObject(None, (Flaw(error.reason, error.detail),), is_whole=True),))
+            objects = (WireObject(None, (Flaw(error.reason, error.detail),), is_whole=True),)
         for wire in objects:
             is_found |= not wire.is_whole or wire.seq is not None
             receipt = Receipt(*gateway.names, wire.seq)
@@ -369,12 +396,15 @@ class Batch:
             for item in wire.items:
                 if only is None or position in only:
                     receipt.received += 1
+                    flags = 0
                     if refusal is not None:
                         item = refusal
+                    elif isinstance(item, WireReading) and item.is_receipt_time:
+                        item, flags = self._without_time(item, gateway, place in chunk.retained), RECEIPT_TIME
                     if isinstance(item, Flaw):
                         rejected.add(position, item)
                         receipt.rejected += 1
-                    elif self._place(item, item.at_us, 0, gateway, delivery):
+                    elif self._place(item, item.at_us, flags, gateway, delivery):
                         positions.append(position)
                     else:
                         receipt.held += 1
@@ -382,7 +412,7 @@ class Batch:
             found += receipt.received
             if wire.seq is not None or chunk.every_object:
                 self._receipts.append(_ObjectReceipt(receipt, chunk, start, len(self._points)))
-        if not is_found and only is None:
+        if not is_found and only is None and rejected.positions:
             # no readings in the whole of it: it counts as one
             if chunk.every_object:
                 del self._receipts[first_receipt:]
@@ -395,6 +425,50 @@ class Batch:
             self._positions[delivery] = positions
         assert len(self._points) - delivery_start == len(positions)
         self._reject(delivery, gateway, rejected, found if only is None else -1)
+
+    def _foreign(
+        self, chunk: Chunk, place: int, payload: bytes, route: Route, gateway: GatewayRoute
+    ) -> Sequence[WireObject]:
+        """The objects of a payload of a foreign format; DecodeError where there are none."""
+        assert route.foreign is not None
+        decoder = route.foreign.decoder
+        assert decoder is not None
+        objects: Sequence[WireObject] | DecodeError | None = chunk.found.get(place)
+        if objects is None:
+            topic = chunk.topics[place]
+            message = Message(
+                payload,
+                topic if isinstance(topic, str) else topic.decode(),
+                route.foreign.levels,
+                route.names(gateway),
+                gateway.zone_offset_us,
+                chunk.received_us,
+                None if chunk.is_replay else chunk.source,
+                place in chunk.retained,
+            )
+            try:
+                objects = tuple(decoder.read(message))
+            except DecodeError as error:
+                objects = error
+            if decoder.is_stateful:
+                chunk.found[place] = objects
+        if isinstance(objects, DecodeError):
+            raise objects
+        return objects
+
+    def _without_time(
+        self, item: WireReading, gateway: GatewayRoute, is_retained: bool
+    ) -> WireReading | Flaw:
+        """A reading that takes the time of receipt, where it may."""
+        if is_retained:
+            return Flaw(RejectReason.RETAINED, "a reading without a time of its own that was retained")
+        point = gateway.index.get(f"{item.meter}/{item.channel}")
+        if point is not None and self.routes.directory.points[point].kind is Kind.DELTA:
+            return Flaw(
+                RejectReason.NO_TIME_FOR_DELTA,
+                "a delta channel's reading without a time of its own: a redelivery would count twice",
+            )
+        return item
 
     def _reject(self, delivery: int, gateway: GatewayRoute, rejected: _Rejected, whole: int) -> None:
         """`whole`: the number of readings in the payload; a reason that took them all needs no positions."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from domain.errors import DecodeError
 from domain.interval import format_time
-from ingest.decode.carbon_v1 import Seq
+from ingest.decode.wire import Seq, WireObject
 
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
@@ -46,6 +47,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Publisher(Protocol):
+    """A source that takes publications of ours: the connection of a device, or the one to the broker."""
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0 to whoever is there and subscribed; False where it can't go out now. Never waits."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Chunk:
     """Deliveries of one source that were read together: parallel lists.
@@ -55,7 +65,10 @@ class Chunk:
     retained     places of those that came with the retain flag
     allowed      "USCC/ID" of the gateways the sender may publish for; None: all
     every_object give a receipt for objects without `seq` too
+    addressed    "USCC/ID" of the gateway that a topic without one means; None: the only one of `allowed`
+    is_replay    dead letters once more
     codes        set by ingest: acknowledgement by place where it isn't a plain success
+    found        set by ingest: what stateful decoders found, by place, since they read a delivery once
     """
 
     source: Source
@@ -67,4 +80,18 @@ class Chunk:
     retained: frozenset[int] = frozenset()
     allowed: frozenset[str] | None = None
     every_object: bool = False
+    addressed: str | None = None
+    is_replay: bool = False
     codes: dict[int, int] = field(default_factory=dict)
+    found: dict[int, Sequence[WireObject] | DecodeError] = field(default_factory=dict)
+
+    @property
+    def sender(self) -> tuple[str, str] | None:
+        """(uscc, gateway) of the only gateway that the sender can mean."""
+        name = self.addressed
+        if name is None and self.allowed is not None and len(self.allowed) == 1:
+            name = next(iter(self.allowed))
+        if name is None:
+            return None
+        uscc, _, gateway = name.partition("/")
+        return uscc, gateway

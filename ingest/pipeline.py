@@ -20,6 +20,7 @@ from domain.registry import Registry
 from ingest.batch import Batch
 from ingest.delivery import Chunk, Receipt, Source
 from ingest.directory import ClockRules, Directory
+from ingest.formats import Formats
 from ingest.metrics import (
     BATCH_ROWS,
     BATCHES,
@@ -76,13 +77,14 @@ class Pipeline:
         rules: ClockRules | None = None,
         bounds: Bounds | None = None,
         limit: DeadLetterLimit | None = None,
+        formats: Formats | None = None,
     ) -> None:
         self._writer = writer
         self._clock = clock
         self._rules = rules or ClockRules()
         self._bounds = bounds or Bounds()
         self._limit = limit or DeadLetterLimit()
-        self._routes = Routes(Directory(registry))
+        self._routes = Routes(Directory(registry), formats)
         self._filling = Batch(self._routes, self._rules)
         self._events: deque[GatewayEvent] = deque()
         self._jobs: queue.SimpleQueue[tuple[Batch, list[GatewayEvent]] | None] = queue.SimpleQueue()

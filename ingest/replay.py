@@ -16,6 +16,7 @@ from domain.errors import RejectReason
 from ingest.batch import Batch, Outcome
 from ingest.delivery import Chunk, Receipt
 from ingest.directory import ClockRules, Directory
+from ingest.formats import Formats, Rule
 from ingest.routes import Routes
 from ingest.write import REFUSED, GatewayIds, write_outcome
 from storage import dead_letters, readings, registry
@@ -56,11 +57,22 @@ class _Nobody:
         """Never called: a replay doesn't go through the pipeline."""
 
 
-def replay(conn: Connection, wanted: LetterFilter, clock: Clock, rules: ClockRules, by_whom: str) -> Replayed:
-    """Replay all open letters that are wanted, a bounded transaction at a time. `conn` is in autocommit."""
+def replay(
+    conn: Connection,
+    wanted: LetterFilter,
+    clock: Clock,
+    rules: ClockRules,
+    by_whom: str,
+    formats: Sequence[Rule] = (),
+) -> Replayed:
+    """Replay all open letters that are wanted, a bounded transaction at a time. `conn` is in autocommit.
+
+    formats   today's rules of formats beside carbon/v1
+    """
     if wanted.ids is None and wanted.reason is None:
         wanted = replace(wanted, but_reasons=DECIDED)
     directory = Directory(registry.load(conn))
+    foreign = Formats(formats)
     ids = GatewayIds()
     result = Replayed()
     after = 0
@@ -71,10 +83,14 @@ def replay(conn: Connection, wanted: LetterFilter, clock: Clock, rules: ClockRul
         after = letters[-1].id
         names = [letter.id for letter in letters]
         try:
-            step, directory = _replay_some(conn, names, clock, rules, by_whom, directory, ids, apart=False)
+            step, directory = _replay_some(
+                conn, names, clock, rules, by_whom, directory, foreign, ids, apart=False
+            )
         except REFUSED:
             ids = GatewayIds()  # some may have been given in the transaction that failed
-            step, directory = _replay_some(conn, names, clock, rules, by_whom, directory, ids, apart=True)
+            step, directory = _replay_some(
+                conn, names, clock, rules, by_whom, directory, foreign, ids, apart=True
+            )
         result += step
 
 
@@ -96,6 +112,7 @@ def _replay_some(
     rules: ClockRules,
     by_whom: str,
     directory: Directory,
+    formats: Formats,
     ids: GatewayIds,
     *,
     apart: bool,
@@ -108,11 +125,11 @@ def _replay_some(
             conn, LetterFilter(ids=tuple(letter_ids)), limit=len(letter_ids), for_update=True
         )
         now_us = clock.now_us()
-        changed = [letter for letter in letters if _is_changed(letter, directory, rules, now_us)]
+        changed = [letter for letter in letters if _is_changed(letter, directory, formats, rules, now_us)]
         result = Replayed(letters=len(changed), unchanged=len(letters) - len(changed))
         if not changed:
             return result, directory
-        batch = _batch(changed, directory, rules)
+        batch = _batch(changed, directory, formats, rules)
         outcome = batch.finish(now_us)
         also: dict[int, Delta] = {}
         for letter in changed:
@@ -131,8 +148,8 @@ def _replay_some(
     return result, directory
 
 
-def _batch(letters: Sequence[Letter], directory: Directory, rules: ClockRules) -> Batch:
-    batch = Batch(Routes(directory), rules)
+def _batch(letters: Sequence[Letter], directory: Directory, formats: Formats, rules: ClockRules) -> Batch:
+    batch = Batch(Routes(directory, formats), rules)
     for letter in letters:
         only = None if letter.positions is None else frozenset(letter.positions)
         chunk = Chunk(
@@ -143,14 +160,18 @@ def _batch(letters: Sequence[Letter], directory: Directory, rules: ClockRules) -
             [letter.payload],
             [0],
             frozenset({0}) if letter.retained else frozenset(),
+            addressed=None if letter.uscc is None else f"{letter.uscc}/{letter.gateway}",
+            is_replay=True,
         )
         batch.add(chunk, [only])
     return batch
 
 
-def _is_changed(letter: Letter, directory: Directory, rules: ClockRules, now_us: int) -> bool:
+def _is_changed(
+    letter: Letter, directory: Directory, formats: Formats, rules: ClockRules, now_us: int
+) -> bool:
     """Whether a replay would find anything else than what the letter says."""
-    outcome: Outcome = _batch([letter], directory, rules).finish(now_us)
+    outcome: Outcome = _batch([letter], directory, formats, rules).finish(now_us)
     if len(outcome.rows) or outcome.holds:
         return True
     found = [(rejection.reason, rejection.readings) for rejection in outcome.rejections]

@@ -9,12 +9,16 @@ from __future__ import annotations
 from domain.errors import RejectReason
 from domain.interval import parse_time
 from domain.registry import Kind
+from ingest.decode.carbon_v1 import DECODER
+from ingest.decode.decoder import Naming
 from ingest.directory import Directory
+from ingest.formats import Formats, Found
 from ingest.topic import parse_topic
 
 TOPICS_MAX = 100_000
 GATEWAYS_MAX = 50_000
 STAMPS_MAX = 20_000
+NAMINGS_MAX = 10_000  # gateways that send by one topic
 
 
 class Stamps(dict[str, int]):
@@ -69,9 +73,13 @@ class GatewayRoute:
 
 
 class Route:
-    """A topic. `gateway` None: it is no topic of ours. `point` ≥ 0: the place of the registered channel."""
+    """A topic. `gateway` None: it is no topic of ours. `point` ≥ 0: the place of the registered channel.
 
-    __slots__ = ("channel", "gateway", "is_delta", "is_single", "meter", "point")
+    foreign   what a rule of the settings says of it, where it isn't carbon/v1; `gateway` is then None, too, where the
+              rule leaves it to who signed in
+    """
+
+    __slots__ = ("_names", "channel", "foreign", "gateway", "is_delta", "is_single", "meter", "point")
 
     def __init__(self, topic: bytes, routes: Routes) -> None:
         address = parse_topic(topic)
@@ -80,7 +88,12 @@ class Route:
         self.is_delta = False
         self.meter = self.channel = ""
         self.point = -1
+        self.foreign: Found | None = None
+        self._names: dict[str, Naming] = {}
         if address is None:
+            self.foreign = routes.formats.find(topic)
+            if self.foreign is not None and self.foreign.address is not None:
+                self.gateway = routes.gateway(*self.foreign.address)
             return
         self.gateway = routes.gateway(address.uscc, address.gateway)
         if address.meter is not None and address.channel is not None:
@@ -89,12 +102,30 @@ class Route:
             self.point = self.gateway.index.get(f"{self.meter}/{self.channel}", -1)
             self.is_delta = self.point >= 0 and routes.directory.points[self.point].kind is Kind.DELTA
 
+    def names(self, gateway: GatewayRoute) -> Naming:
+        """The names of the foreign format for a gateway."""
+        assert self.foreign is not None
+        known = self._names.get(gateway.name)
+        if known is None:
+            if len(self._names) >= NAMINGS_MAX:
+                self._names.clear()
+            known = self._names[gateway.name] = self.foreign.names(gateway.names[1])
+        return known
+
+    @property
+    def decoder(self) -> str:
+        """As dead letters tell it."""
+        if self.foreign is None:
+            return DECODER
+        return "ignore" if self.foreign.decoder is None else self.foreign.decoder.name
+
 
 class Routes:
     """The topics seen under one version of the registry."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, formats: Formats | None = None) -> None:
         self.directory = directory
+        self.formats = formats or Formats()
         self.topics: dict[bytes | str, Route] = {}
         self._gateways: dict[tuple[str, str], GatewayRoute] = {}
         self._stamps: dict[int | None, Stamps] = {}
@@ -102,7 +133,8 @@ class Routes:
     def find(self, topic: bytes | str) -> Route:
         """The route of a topic that isn't among `topics` yet."""
         route = Route(topic.encode("utf-8", "replace") if isinstance(topic, str) else topic, self)
-        if route.gateway is not None:  # only topics of ours, which are short, are worth remembering
+        # only topics of ours, which are short, are worth remembering
+        if route.gateway is not None or route.foreign is not None:
             if len(self.topics) >= TOPICS_MAX:
                 self.topics.clear()
             self.topics[topic] = route

@@ -16,6 +16,7 @@ from domain.clock import Clock, SystemClock
 from domain.errors import Refused, Unavailable
 from domain.registry import Registry
 from ingest.endpoint import Endpoint
+from ingest.formats import Formats
 from ingest.housekeeping import Housekeeping
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
@@ -106,6 +107,7 @@ class Ingest:
         _raise_file_limit()
         settings = self._settings
         current = await self._registry()
+        formats = Formats(settings.formats)
         writer = Writer(self._connect, self._clock, current)
         self._pipeline = Pipeline(
             writer,
@@ -114,6 +116,7 @@ class Ingest:
             rules=settings.clock,
             bounds=settings.bounds,
             limit=settings.dead_letters,
+            formats=formats,
         )
         if settings.endpoint is not None:
             anonymous = settings.endpoint.anonymous and is_loopback(settings.endpoint.host)
@@ -128,7 +131,7 @@ class Ingest:
                 ) from error
             self.endpoint = endpoint
         if settings.broker is not None:
-            self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock)
+            self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock, formats.filters)
             self._subscribing = asyncio.create_task(self.subscriber.run())
         housekeeping = Housekeeping(
             self._connect, self._clock, settings.clock, self._pipeline, self.endpoint, self.detail

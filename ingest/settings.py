@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ingest.directory import ClockRules
+from ingest.formats import Rule
 from ingest.pipeline import Bounds, DeadLetterLimit
 
 
@@ -62,4 +63,5 @@ class IngestSettings:
     clock: ClockRules = field(default_factory=ClockRules)
     bounds: Bounds = field(default_factory=Bounds)
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+    formats: tuple[Rule, ...] = ()  # beside carbon/v1
     drain_s_max: float = 20.0

@@ -237,10 +237,14 @@ class Link(asyncio.Protocol):
 class Subscriber:
     """Connects, subscribes, and does so again for as long as it runs."""
 
-    def __init__(self, settings: BrokerSettings, pipeline: Pipeline, clock: Clock) -> None:
+    def __init__(
+        self, settings: BrokerSettings, pipeline: Pipeline, clock: Clock, filters: Sequence[str] = ()
+    ) -> None:
+        """`filters`: of the formats beside carbon/v1."""
         self._settings = settings
         self._pipeline = pipeline
         self._clock = clock
+        self._filters = [*FILTERS, *filters]
         self._host, self._port, self._tls, self._user, self._password = _address(settings.url)
         self._link: Link | None = None
         self._was_connected = False
@@ -335,17 +339,17 @@ class Subscriber:
                         retain_as_published=True,
                         retain_handling=RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
                     )
-                    for pattern in FILTERS
+                    for pattern in self._filters
                 ],
             ).write()
         )
         granted = await link.subscribed
         refused = [
             f"{pattern}: {code.name.lower()}"
-            for pattern, code in zip(FILTERS, granted.reason_codes, strict=False)
+            for pattern, code in zip(self._filters, granted.reason_codes, strict=False)
             if int(code) >= 0x80
         ]
-        if refused or len(granted.reason_codes) != len(FILTERS):
+        if refused or len(granted.reason_codes) != len(self._filters):
             raise BrokerError(f"SUBSCRIBE refused: {', '.join(refused) or 'not every filter was answered'}")
         if any(int(code) == 0 for code in granted.reason_codes):
             self._warn("it grants QoS 0 alone: what is in flight when a connection breaks is lost")

@@ -23,7 +23,6 @@ from domain.errors import RejectReason, Unavailable
 from domain.reading import decimal_text
 from domain.registry import Registry
 from ingest.batch import Batch, Outcome, Rejection
-from ingest.decode.carbon_v1 import DECODER
 from ingest.directory import Directory
 from ingest.metrics import AMBIGUOUS_COMMITS, COMMIT_RETRIES, ROWS_REFUSED
 from ingest.routes import Routes
@@ -119,7 +118,7 @@ def write_outcome(
                 hold.flags,
                 hold.reason,
                 chunk.received_us,
-                topic.decode(),
+                topic.decode("utf-8", "replace"),
             )
             for hold in outcome.holds
             for chunk, topic, _, _ in [batch.delivery(hold.delivery)]
@@ -144,7 +143,7 @@ def _letter(batch: Batch, rejection: Rejection, ids: dict[tuple[str, str], int])
         None if rejection.gateway is None else ids[rejection.gateway.names],
         rejection.reason,
         rejection.detail,
-        DECODER,
+        batch.routes.find(topic).decoder,
         None if rejection.positions is None else tuple(rejection.positions),
         rejection.readings,
     )
@@ -274,7 +273,7 @@ class Writer:
                     if version != self._directory.version:
                         self._directory = Directory(registry.refresh(conn, self._directory.registry))
                     # Routes are for one thread; the loop's thread takes these over once the batch is committed.
-                    attempt.batch = attempt.batch.again(Routes(self._directory))
+                    attempt.batch = attempt.batch.again(Routes(self._directory, attempt.batch.routes.formats))
                     attempt.outcome = attempt.batch.finish(self._clock.now_us())
                 accounts.insert_events(conn, events)
                 committed_us, transaction = write_outcome(

@@ -66,7 +66,9 @@ def _list(context: Context) -> int:
 def _replay(context: Context) -> int:
     choice = chosen(context.arguments)
     with context.database_url() as url:
-        counts = SetAside(url, context.settings.clock_rules).replay(choice, by_whom(context.arguments))
+        settings = context.settings
+        operations = SetAside(url, settings.clock_rules, settings.formats)
+        counts = operations.replay(choice, by_whom(context.arguments))
         with connect(url) as conn:
             left = set_aside.dead_letters(conn, Where(choice.reason, choice.gateway, choice.from_us), None, 1)
     if context.arguments.json:

@@ -26,120 +26,38 @@ What the contract leaves open is decided thus:
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
 from domain.errors import DecodeError, RejectReason
 from domain.identity import is_identifier
 from domain.interval import TIME_MAX_US, TIME_MIN_US, parse_time
 from domain.reading import REVISION_MAX, exact_value
+from ingest.decode.wire import (
+    Constant,
+    Flaw,
+    Pairs,
+    Seq,
+    TooLong,
+    WireObject,
+    WireReading,
+    cut,
+    parse_json,
+    shortened,
+    value_of,
+)
 
 DECODER = "carbon_v1/1"
 
-Seq: TypeAlias = int | str | None
 SEQ_MAX = 1 << 63
 SEQ_TEXT_MAX = 64
 OBJECTS_MAX = 50_000  # of an array: more than 1 MiB holds of objects with a reading each
-_INTEGER_DIGITS_MAX = 400  # longer ones are out of range whatever they are, and int() of them is slow
-_DETAIL_MAX = 120
-_DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
-
-
-_NO_VALUE = object()
-
-
-@dataclass(frozen=True, slots=True)
-class WireReading:
-    """One reading as sent: value mantissa × 10^exponent, time in microseconds."""
-
-    meter: str
-    channel: str
-    at_us: int
-    mantissa: int
-    exponent: int
-    quality: int = 0
-    revision: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Why one reading can't be read. `text` shows the `value`, if there is one, at {}; written out when asked for."""
-
-    reason: RejectReason
-    text: str
-    value: object = _NO_VALUE
-
-    @property
-    def detail(self) -> str:
-        return self.text if self.value is _NO_VALUE else self.text.replace("{}", shortened(self.value))
-
-
-@dataclass(frozen=True, slots=True)
-class WireObject:
-    """An object of form A, B or C: what is found in it, in the order of its places, once.
-
-    Found one by one: a payload of 1 MiB can hold half a million places, and not one good reading.
-    """
-
-    seq: Seq
-    items: Iterable[WireReading | Flaw]
-    is_whole: bool = False  # no readings were found: `items` is one Flaw that stands for all of it
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with its repetitions."""
-
-
-class _Constant:
-    """NaN, Infinity or -Infinity."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-class _TooLong:
-    """An integer of absurd length."""
-
-
-def shortened(value: object) -> str:
-    """Text from outside, quoted and short; ASCII, so that it can be stored and logged whatever it was."""
-    if isinstance(value, _Pairs):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, _Constant):
-        return value.text
-    if isinstance(value, _TooLong):
-        return f"an integer of more than {_INTEGER_DIGITS_MAX} digits"
-    text = json.dumps(value[:_DETAIL_MAX] if isinstance(value, str) else value)
-    return text if len(text) <= _DETAIL_MAX else text[: _DETAIL_MAX - 1] + "…"
-
-
-def _integer(text: str) -> int | _TooLong:
-    return int(text) if len(text) <= _INTEGER_DIGITS_MAX else _TooLong()
-
-
-def parse_json(payload: bytes) -> Any:
-    """The JSON value of a payload, objects as lists of pairs; DecodeError where it is none."""
-    try:
-        text = payload.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DecodeError(RejectReason.BAD_PAYLOAD, f"not UTF-8 at byte {error.start}") from error
-    try:
-        return json.loads(text, object_pairs_hook=_Pairs, parse_constant=_Constant, parse_int=_integer)
-    except RecursionError as error:
-        raise DecodeError(RejectReason.BAD_PAYLOAD, "nested too deeply") from error
-    except ValueError as error:
-        raise DecodeError(RejectReason.BAD_PAYLOAD, f"not JSON: {error}") from error
 
 
 def read(payload: bytes, zone_offset_us: int | None) -> Iterator[WireObject]:
     """The objects of a payload of the topic `…/readings`; DecodeError where it is neither object nor array of some."""
     value = parse_json(payload)
-    if isinstance(value, _Pairs):
+    if isinstance(value, Pairs):
         return iter((_object(value, zone_offset_us),))
     if not isinstance(value, list):
         raise DecodeError(
@@ -153,7 +71,7 @@ def read(payload: bytes, zone_offset_us: int | None) -> Iterator[WireObject]:
         )
     return (
         _object(item, zone_offset_us)
-        if isinstance(item, _Pairs)
+        if isinstance(item, Pairs)
         else _whole(f"expected an object, found {shortened(item)}")
         for item in value
     )
@@ -168,11 +86,11 @@ def read_single(
     DecodeError where it is neither an object nor a number.
     """
     value = parse_json(payload)
-    if isinstance(value, _Pairs):
+    if isinstance(value, Pairs):
         fields = dict(value)
         return _seq(fields), _reading(fields, meter, channel, zone_offset_us), False
-    if isinstance(value, int | float | _Constant | _TooLong) and not isinstance(value, bool):
-        number = _value(value)
+    if isinstance(value, int | float | Constant | TooLong) and not isinstance(value, bool):
+        number = value_of(value)
         if isinstance(number, Flaw):
             return None, number, True
         return None, WireReading(meter, channel, 0, *number), True
@@ -194,7 +112,7 @@ def _seq(fields: dict[str, Any]) -> Seq:
     return value if isinstance(value, str) and len(value) <= SEQ_TEXT_MAX else None
 
 
-def _object(pairs: _Pairs, zone_offset_us: int | None) -> WireObject:
+def _object(pairs: Pairs, zone_offset_us: int | None) -> WireObject:
     fields = dict(pairs)
     seq = _seq(fields)
     forms = [key for key in ("readings", "values", "v") if fields.get(key) is not None]
@@ -215,7 +133,7 @@ def _object(pairs: _Pairs, zone_offset_us: int | None) -> WireObject:
 
 
 def _form_a(readings: Any, seq: Seq, zone_offset_us: int | None) -> WireObject:
-    if not isinstance(readings, list) or isinstance(readings, _Pairs):
+    if not isinstance(readings, list) or isinstance(readings, Pairs):
         return _whole(f'"readings" must be an array, is {shortened(readings)}', seq)
     if not readings:
         return _whole('"readings" is empty', seq)
@@ -223,7 +141,7 @@ def _form_a(readings: Any, seq: Seq, zone_offset_us: int | None) -> WireObject:
 
 
 def _form_a_reading(item: Any, zone_offset_us: int | None) -> WireReading | Flaw:
-    if not isinstance(item, _Pairs):
+    if not isinstance(item, Pairs):
         return Flaw(RejectReason.BAD_READING, "expected an object, found {}", item)
     fields = dict(item)
     if missing := [key for key in ("m", "c") if key not in fields]:
@@ -236,7 +154,7 @@ def _form_a_reading(item: Any, zone_offset_us: int | None) -> WireReading | Flaw
 
 def _form_b(fields: dict[str, Any], seq: Seq, zone_offset_us: int | None) -> WireObject:
     values = fields["values"]
-    if not isinstance(values, _Pairs):
+    if not isinstance(values, Pairs):
         return _whole(f'"values" must be an object, is {shortened(values)}', seq)
     if not values:
         return _whole('"values" is empty', seq)
@@ -249,7 +167,7 @@ def _form_c(fields: dict[str, Any], seq: Seq, zone_offset_us: int | None) -> Wir
     columns: dict[str, list[Any]] = {}
     for key in ("at", "ch", "v"):
         column = fields.get(key)
-        if not isinstance(column, list) or isinstance(column, _Pairs):
+        if not isinstance(column, list) or isinstance(column, Pairs):
             return _whole(
                 f'"{key}" must be an array, is {shortened(column)}'
                 if key in fields
@@ -261,7 +179,7 @@ def _form_c(fields: dict[str, Any], seq: Seq, zone_offset_us: int | None) -> Wir
     for key in ("q", "rev"):
         column = fields.get(key)
         columns[key] = (
-            column if isinstance(column, list) and not isinstance(column, _Pairs) else [column] * count
+            column if isinstance(column, list) and not isinstance(column, Pairs) else [column] * count
         )
     if len({len(column) for column in columns.values()}) > 1:
         lengths = ", ".join(f"{key} {len(column)}" for key, column in columns.items())
@@ -302,7 +220,7 @@ def _joined(
 ) -> WireReading | Flaw:
     if isinstance(at, Flaw):
         return at
-    number = _value(value)
+    number = value_of(value)
     if isinstance(number, Flaw):
         return number
     if isinstance(marks, Flaw):
@@ -324,13 +242,7 @@ def _time(fields: dict[str, Any], zone_offset_us: int | None) -> int | Flaw:
     elif isinstance(value, float) and -1e15 < value < 1e15:
         number = exact_value(value)
         assert number is not None
-        mantissa, exponent = number[0], number[1] + 3
-        # digits are cut, whatever the sign
-        us = (
-            mantissa * 10**exponent
-            if exponent >= 0
-            else abs(mantissa) // 10**-exponent * (-1 if mantissa < 0 else 1)
-        )
+        us = cut(number[0], number[1] + 3)
     if us is None or not TIME_MIN_US <= us < TIME_MAX_US:
         if "at" not in fields:
             return Flaw(RejectReason.BAD_TIME, '"at" is missing')
@@ -340,18 +252,6 @@ def _time(fields: dict[str, Any], zone_offset_us: int | None) -> int | Flaw:
             value,
         )
     return us
-
-
-def _value(value: Any) -> tuple[int, int] | Flaw:
-    if isinstance(value, int | float | str):
-        number = exact_value(value)
-        if number is not None:
-            return number
-        if not isinstance(value, bool) and (not isinstance(value, str) or _DECIMAL.match(value)):
-            return Flaw(RejectReason.OUT_OF_RANGE, "{} doesn't fit 63 bits and an exponent", value)
-    elif isinstance(value, _TooLong):
-        return Flaw(RejectReason.OUT_OF_RANGE, "{}", value)
-    return Flaw(RejectReason.BAD_VALUE, "{} is no finite decimal", value)
 
 
 def _marks(quality: Any, revision: Any) -> tuple[int, int] | Flaw:

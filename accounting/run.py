@@ -1,9 +1,9 @@
 """The accounting process: reads the log, keeps the books. The only file of this room that meets storage.
 
-One `Accountant` works on one connection. A *tick* is one transaction: it takes the next batches after the
-cursor (and registry or factor changes since), appends their readings to the channel-days, recomputes the
-touched intervals and sources, writes what changed with its cause, and moves the cursor. So the books at any
-moment are those of a cursor, and a process killed anywhere leaves a whole tick done or none of it.
+One `Accountant` works on one connection, for some shards. A *tick* is one transaction: it takes the next batches
+after the cursor (and registry or factor changes since), appends their readings to the channel-days, recomputes
+the touched intervals and sources, writes what changed with its cause, and moves the cursors. So the books of a shard
+at any moment are those of its cursor, and a process killed anywhere leaves a whole tick done or none of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from accounting.metrics import (
     BATCHES,
     ENTRIES,
     FAILURES,
+    KEPT_SHARDS,
     LAG_SECONDS,
     READINGS,
     SUPERSEDED,
@@ -45,6 +46,7 @@ from accounting.validation import step as validation
 from accounting.validation.rules import load as load_checks
 from accounting.work import Cause, Memory, PointWork, TickResult, groups
 from domain.errors import Refused, Unavailable
+from domain.ledger import EVERY_SHARD, shard_of
 from domain.registry import Enterprise, Point, Registry
 from storage import emissions, services
 from storage import registry as registry_storage
@@ -108,19 +110,22 @@ Progress = Callable[[int, int], None]
 
 
 class Accountant:
-    """Keeps the books of one shard over one connection; not thread-safe."""
+    """Keeps the books of some shards over one connection; not thread-safe.
+
+    Nobody else may keep them meanwhile (`take_shard`). Restatements and rehearsals are of all shards.
+    """
 
     def __init__(
         self,
         connection: psycopg.Connection[Any],
         library: FactorLibrary,
         rules: Rules,
-        shard: int = 0,
+        shards: Collection[int] = EVERY_SHARD,
     ) -> None:
         self._connection = connection
         self._library = library
         self._rules = rules
-        self._shard = shard
+        self._shards = tuple(shards)
         self._checks = load_checks()
         self._findings_waiting: validation.Waiting = {}
         self._validation_fault = ""  # the last that was logged
@@ -141,17 +146,21 @@ class Accountant:
 
     def tick(self) -> TickResult | None:
         """Do what is there to do, in one transaction; None where there is nothing."""
-        try:
-            return self._tick()
-        except BaseException:
-            self._memory = Memory()  # what it holds may not have been committed
-            raise
+        while True:
+            try:
+                return self._tick()
+            except psycopg.errors.SerializationFailure:
+                # Another worker came first with a factor that is new to both, or a restatement moved the cursors.
+                self._memory = Memory()
+            except BaseException:
+                self._memory = Memory()  # what it holds may not have been committed
+                raise
 
     def _tick(self) -> TickResult | None:
         with self._connection.transaction():
             read_one_moment(self._connection)
-            books = Books(self._connection, self._shard)
-            cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
+            books = Books(self._connection)
+            shards, cursor, up_to = self._next(books.cursors(self._shards))
             if cursor.rules_version != self._rules.version:
                 raise Refused(
                     f"the books stand on rules {cursor.rules_version!r}, this program is set to"
@@ -163,7 +172,7 @@ class Accountant:
             if registry is not self._registry:
                 self._registry = registry
                 self._index_points()
-            batches = books.batches_after(cursor.commit_no, TICK_ROWS_MAX)
+            batches = books.batches_after(cursor.commit_no, TICK_ROWS_MAX, up_to)
             changes: list[RegistryChange] = []
             if registry.version != cursor.registry_version:
                 changes = registry_storage.changes(
@@ -175,10 +184,15 @@ class Accountant:
                 and cursor.factor_set == self._library.set_hash
             ):
                 return None
-            work = self._work(books, batches, changes, before)
+            own = {
+                uscc: enterprise
+                for uscc, enterprise in registry.enterprises.items()
+                if shard_of(enterprise.id) in shards
+            }
+            work = self._work(books, batches, [each for each in changes if each.uscc in own], before, shards)
             if cursor.factor_set != self._library.set_hash:
                 cause = Cause("factors", None, "carbonmeter", f"factor set {self._library.set_hash}")
-                add_factors(work, registry.enterprises.values(), cause, self._library)
+                add_factors(work, own.values(), cause, self._library)
             moved = Cursor(
                 batches[-1].commit_no if batches else cursor.commit_no,
                 registry.version,
@@ -189,9 +203,32 @@ class Accountant:
             if batches:
                 result.committed_us = batches[-1].committed_us
             if work:
-                self._run(books, work, moved, result)
-            books.move_cursor(moved)
+                self._run(books, work, moved, result, shards)
+            books.move_cursors(shards, moved)
             return result
+
+    def _next(self, cursors: Mapping[int, Cursor]) -> tuple[tuple[int, ...], Cursor, int | None]:
+        """What the next tick is for: shards, their cursor, and the last commit to be taken (None: the newest).
+
+        All that are owned stand at one cursor, as a rule. Where they don't, since other workers left them so, those
+        furthest behind go on until they have reached the next ones.
+        """
+        begun = {
+            shard: cursor if cursor.rules_version else self._beginning for shard, cursor in cursors.items()
+        }
+
+        def how_far(cursor: Cursor) -> tuple[int, int, bool]:
+            return cursor.commit_no, cursor.registry_version, cursor.factor_set == self._library.set_hash
+
+        behind = min(begun.values(), key=how_far)
+        further = {each.commit_no for each in begun.values() if each.commit_no > behind.commit_no}
+        shards = tuple(shard for shard, cursor in begun.items() if cursor == behind)
+        return shards, behind, min(further, default=None)
+
+    @property
+    def _beginning(self) -> Cursor:
+        """Where a shard stands before its first run."""
+        return Cursor(0, 0, self._library.set_hash, self._rules.version)
 
     def validate(self, now_us: int) -> bool:
         """Judge a piece of what the checks between channels are due for; whether there was any.
@@ -202,7 +239,7 @@ class Accountant:
         try:
             with VALIDATION_SECONDS.time(), self._connection.transaction():
                 read_one_moment(self._connection)
-                books = ValidationBooks(self._connection)
+                books = ValidationBooks(self._connection, self._shards)
                 if books.accounted_registry() != self._registry.version:
                     return False  # a tick comes first
                 judged = validation.step(
@@ -243,14 +280,15 @@ class Accountant:
         with self._connection.transaction():
             read_one_moment(self._connection)
             hold_back_others(self._connection)
-            books = Books(self._connection, self._shard)
-            cursor = books.cursor() or Cursor(0, 0, self._library.set_hash, self._rules.version)
-            self._take_registry(cursor)
+            books = Books(self._connection)
+            cursors = books.cursors()
+            self._take_registry(cursors.values())
             result = TickResult(differences=Differences())
             work = all_of(self._registry.enterprises.values(), cause)
-            moved = cursor._replace(rules_version=self._rules.version)
+            slowest = min(cursors.values(), key=lambda each: each.commit_no)
+            moved = slowest._replace(rules_version=self._rules.version)
             if distribute is None:
-                self._run(books, work, moved, result, progress)
+                self._run(books, work, moved, result, EVERY_SHARD, progress)
             else:
                 snapshot = share_moment(self._connection)  # as it was before anything is written
                 run_id = books.begin_run()
@@ -263,7 +301,9 @@ class Accountant:
                         result.add(part)
                         progress(done, len(work))
                 books.end_run(moved, self._memory.due)
-            books.move_cursor(moved)
+            for shard, cursor in cursors.items():
+                stands = cursor if cursor.rules_version else self._beginning
+                books.move_cursors([shard], stands._replace(rules_version=self._rules.version))
             described = self._described(result)
         self._memory = Memory()
         return Restated.of(result, described)
@@ -288,8 +328,8 @@ class Accountant:
         """
         with self._connection.transaction():
             read_one_moment(self._connection, read_only=True)
-            books = Books(self._connection, self._shard)
-            self._take_registry(books.cursor(lock=False))
+            books = Books(self._connection)
+            self._take_registry(books.cursors(lock=False).values())
             result = TickResult(differences=Differences())
             every = works(self._registry)
             unknown = sorted(set(usccs or ()) - self._registry.enterprises.keys() - every.keys())
@@ -314,11 +354,11 @@ class Accountant:
         used = emissions.used_factors(self._connection, result.differences.factor_ids())
         return {id_: each.description for id_, each in used.items()}
 
-    def _take_registry(self, cursor: Cursor | None) -> None:
-        """The registry of this transaction's moment, which accounting has to have taken in."""
+    def _take_registry(self, cursors: Iterable[Cursor]) -> None:
+        """The registry of this transaction's moment, which accounting has to have taken in, in every shard."""
         self._registry = registry_storage.refresh(self._connection, self._registry)
         self._index_points()
-        stands_on = 0 if cursor is None else cursor.registry_version
+        stands_on = min(cursor.registry_version for cursor in cursors)
         if stands_on != self._registry.version:
             raise Unavailable(
                 f"accounting stands on registry version {stands_on}, the registry is at"
@@ -331,9 +371,10 @@ class Accountant:
         work: Works,
         moved: Cursor,
         result: TickResult,
+        shards: Collection[int],
         progress: Progress = lambda _done, _all: None,
     ) -> None:
-        run_id = books.begin_run()
+        run_id = books.begin_run(shards)
         done = 0
         for group in groups(work.values()):
             recompute(group, books, self._library, self._rules, self._calendar, run_id, result, self._memory)
@@ -349,9 +390,10 @@ class Accountant:
         batches: Sequence[Batch],
         changes: Sequence[RegistryChange],
         before: Registry | None,
+        shards: Collection[int],
     ) -> Works:
         work: Works = {}
-        for point_id, arrived, cause in self._arrivals(books, batches):
+        for point_id, arrived, cause in self._arrivals(books, batches, shards):
             enterprise, point = self._points[point_id]
             work_of(work, enterprise).points[point_id] = PointWork(point, cause, arrived)
         for change in changes:
@@ -360,10 +402,10 @@ class Accountant:
         return work
 
     def _arrivals(
-        self, books: Books, batches: Sequence[Batch]
+        self, books: Books, batches: Sequence[Batch], shards: Collection[int]
     ) -> Iterator[tuple[int, npt.NDArray[Any], Cause]]:
-        """New readings by point, each with the batch and gateway that brought its last one."""
-        logged = books.readings_of(batches)
+        """New readings of these shards by point, each with the batch and gateway that brought its last one."""
+        logged = books.readings_of(batches, shards)
         if not len(logged):
             return
         by_id = {batch.id: batch for batch in batches}
@@ -417,6 +459,7 @@ def main(settings: AccountingSettings, stop: threading.Event | None = None) -> N
                 _keep(connection, library, rules, settings, stop)
         except (Unavailable, psycopg.OperationalError) as error:
             FAILURES.inc()
+            KEPT_SHARDS.set(0)
             pause = min(max(pause, 0.5) * (1 + random.random()), 10.0)
             log.warning("accounting waits %.1f s for the database: %s", pause, str(error).strip())
 
@@ -430,16 +473,16 @@ def _keep(
 ) -> None:
     """The loop over one connection; returns when told to stop, raises when the database goes."""
     guard(connection)
-    # Held as long as the connection lives: two workers of one shard would undo each other's cursor.
-    while not stop.is_set() and not take_shard(connection, 0):
-        connection.commit()
-        stop.wait(1.0)
-    connection.commit()
-    accountant = Accountant(connection, library, rules)
+    name = settings.name
+    if not _take_shards(connection, settings, stop):
+        return
+    KEPT_SHARDS.set(len(settings.shards))
+    accountant = Accountant(connection, library, rules, settings.shards)
+    detail = {"rules": rules.version, "shards": list(settings.shards)}
     beaten = validated = 0.0
     while not stop.is_set():
         if time.monotonic() - beaten >= 1.0:
-            services.beat(connection, "accounting", ready=True, detail={"rules": rules.version})
+            services.beat(connection, name, ready=True, detail=detail)
             connection.commit()
             beaten = time.monotonic()
         with TICK_SECONDS.time():
@@ -460,8 +503,30 @@ def _keep(
         SUPERSEDED.inc(result.superseded)
         if result.committed_us:
             LAG_SECONDS.set(max(0.0, time.time() - result.committed_us / 1e6))
-    services.leave(connection, "accounting")
+    services.leave(connection, name)
     connection.commit()
+
+
+def _take_shards(connection: Connection, settings: AccountingSettings, stop: threading.Event) -> bool:
+    """Take the shards of this worker, waiting for whoever keeps one of them; False when told to stop meanwhile.
+
+    They are held as long as the connection lives: two workers of one shard would undo each other's cursor. All take
+    theirs in ascending order, so that no two wait for each other.
+    """
+    for shard in settings.shards:
+        waits = False
+        while not take_shard(connection, shard):
+            if not waits:
+                log.warning("%s waits for shard %d, whose books another process keeps", settings.name, shard)
+                waits = True
+            services.beat(connection, settings.name, ready=False, detail={"waits_for_shard": shard})
+            connection.commit()
+            if stop.wait(1.0):
+                services.leave(connection, settings.name)
+                connection.commit()
+                return False
+        connection.commit()
+    return True
 
 
 def rules_of(settings: AccountingSettings) -> Rules:

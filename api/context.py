@@ -24,8 +24,9 @@ from api.operations import Operations
 from api.settings import ApiSettings
 from domain.clock import Clock
 from domain.interval import Calendar
+from domain.ledger import shard_of
 from domain.registry import Enterprise, Park, Point, Product, Registry, Source
-from storage import consumption, database, emissions, keys
+from storage import consumption, database, emissions, keys, ledger
 from storage import registry as registry_storage
 from storage.database import Connection, Mode, connection_arguments
 from storage.keys import Key
@@ -142,9 +143,14 @@ class Session:
             raise not_found("product", f"enterprise {enterprise.uscc} has no product {code[:64]!r}")
         return product
 
-    def run(self, as_of_us: int | None) -> int | None:
-        """The run that a moment means; None: now."""
-        return None if as_of_us is None else emissions.run_at(self.conn, as_of_us)
+    def runs(self, as_of_us: int | None) -> emissions.Runs | None:
+        """The runs that a moment means, one a shard; None: now. The session was begun with that moment."""
+        return None if as_of_us is None else emissions.runs_at(self.conn, as_of_us)
+
+    def run(self, as_of_us: int | None, enterprise: Enterprise) -> int | None:
+        """The run that a moment means for an enterprise; None: now."""
+        runs = self.runs(as_of_us)
+        return None if runs is None else runs[shard_of(enterprise.id)]
 
     def factor_sets(self, factor_ids: set[int]) -> dict[int, str]:
         return self.context.factor_sets(self.conn, factor_ids)
@@ -175,13 +181,16 @@ class Context:
         self._keys: dict[bytes, Key] = {}  # by SHA-256 of their text
 
     @contextmanager
-    def session(self, key: Key | None) -> Iterator[Session]:
+    def session(self, key: Key | None, as_of_us: int | None = None) -> Iterator[Session]:
         """One request's look at the database. `key`: the one that it came with, checked once more: it may have been
         revoked since it was last looked up.
 
-        All of it is one transaction that reads one snapshot; what begins it is one round trip.
+        All of it is one transaction that reads one snapshot; what begins it is one round trip, and one more where the
+        books are read as of a moment: runs with an earlier one than that are in the snapshot, now and ever.
         """
         with self.pool.connection() as conn:
+            if as_of_us is not None:
+                ledger.let_runs_end(conn)
             version, is_revoked = keys.begin_snapshot(conn, key)
             if key is not None and is_revoked:
                 self.forget(key)

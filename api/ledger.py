@@ -18,7 +18,7 @@ from api.periods import Parts, Range, Slice, parts_of
 from api.sums import Cells, Sum, add_intervals, add_to, dense, worst_quality
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY
 from storage import emissions
-from storage.emissions import Filter, SumRow, Want
+from storage.emissions import Filter, Runs, SumRow, Want
 
 # Source-days whose single entries are held at once: an entry takes about 18 bytes, a source-day 1.7 kB.
 _DAYS_AT_ONCE = 4_000
@@ -41,11 +41,11 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose entries are to be summed, which of them, apart by what, and as of which run."""
+    """Whose entries are to be summed, which of them, apart by what, and as of which runs."""
 
     members: Sequence[Stretch]
     wanted: Filter
-    run: int | None = None
+    runs: Runs | None = None
 
 
 def sums(
@@ -58,7 +58,7 @@ def sums(
     """
     calendar = session.calendar
     parts = [
-        parts_of(period, calendar, whole_days=not single, whole_months=not single and question.run is None)
+        parts_of(period, calendar, whole_days=not single, whole_months=not single and question.runs is None)
         for period in periods
     ]
     cells: Cells = {}
@@ -67,7 +67,7 @@ def sums(
     layers = [[each] for each in enumerate(parts)] if overlapping else [list(enumerate(parts))]
     pieces = [[(number, piece) for number, each in layer for piece in each.slices] for layer in layers]
     _add_entries(session, question, pieces, cells, own_flags=own_flags)
-    if question.run is not None:
+    if question.runs is not None:
         whole = [
             [(number, Slice(day, 0, INTERVALS_PER_DAY)) for number, each in layer for day in each.days]
             for layer in layers
@@ -142,7 +142,7 @@ def _add_stored(session: Session, question: Question, parts: Sequence[Parts], ce
                 pieces.append(Want(stretch.enterprise_id, first, end))
         whole += [Want(stretch.enterprise_id, first, end) for first, end in _month_runs(inside, ends)]
     days = _wants(question.members, list(_runs(of_days)))
-    month_rows, day_rows = emissions.stored_sums(session.conn, whole, days, question.wanted, question.run)
+    month_rows, day_rows = emissions.stored_sums(session.conn, whole, days, question.wanted, question.runs)
     _add_rows(month_rows, of_months, cells)
     _add_rows(day_rows, of_days, cells)
     if pieces:
@@ -176,12 +176,12 @@ def _add_entries(
     for start in range(0, len(days), at_once):
         some = days[start : start + at_once]
         wants = _wants(question.members, list(_runs(some)))
-        rows = emissions.entries(session.conn, wants, question.wanted, question.run, later_only=later_only)
+        rows = emissions.entries(session.conn, wants, question.wanted, question.runs, later_only=later_only)
         groups = [
             (rows["key"], rows["day"], rows["factor_id"], rows["mg"], rows["states"], rows["repeats"] != 0)
         ]
-        if question.run is not None:
-            past = emissions.past_entries(session.conn, wants, question.wanted, question.run)
+        if question.runs is not None:
+            past = emissions.past_entries(session.conn, wants, question.wanted, question.runs)
             groups.append(
                 (*dense([each[:6] for each in past]), np.array([each.repeats for each in past], bool))
             )

@@ -33,7 +33,7 @@ def report_of(session: Session, enterprise: Enterprise, year: int, as_of_us: int
     first_day, end_day = year_days(year, calendar)
     whole = Range(calendar.day_start(first_day), calendar.day_start(end_day))
     until_us = session.now_us if as_of_us is None else min(session.now_us, as_of_us)
-    run = reports.last_run(conn, as_of_us)
+    run = reports.last_run(conn, enterprise.id, as_of_us)
     run_id = 0 if run is None else run.id
     entries = reports.entry_sums(conn, enterprise.id, first_day, end_day, run_id)
     factors = emissions.used_factors(conn, {each.factor_id for each in entries})

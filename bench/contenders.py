@@ -262,7 +262,7 @@ def wait_until_quiet(target: Target, seconds: float = 60.0) -> None:
     commit_no = target.last_commit()
 
     def caught_up() -> bool:
-        reached: Any = scalar(target.conn, "SELECT coalesce(max(commit_no), 0) FROM cursors")
+        reached: Any = scalar(target.conn, "SELECT min(commit_no) FROM cursors")
         return bool(reached >= commit_no)
 
     wait_for(caught_up, "accounting didn't catch up", seconds, 0.1)

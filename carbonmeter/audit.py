@@ -8,7 +8,7 @@ pages and as of one moment, so that it may run beside a working server.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -205,7 +205,7 @@ def _hashes(readings: Rows, seed: int) -> UInt64:
 def _walk_log(conn: Connection, batches: Check, days: Check, tell: Callable[[str], None]) -> dict[int, int]:
     """Read the log once, beside the batches and the channel-days; rows by gateway."""
     calendar = registry.calendar(conn)
-    accounted = consumption.accounted_commit(conn)
+    accounted = consumption.accounted_commits(conn)
     by_gateway: dict[int, int] = {}
     logged = DayDigests()
     seen = 0
@@ -234,10 +234,12 @@ def _count_batches(page: audit.BatchPage, rows: Rows, check: Check) -> None:
         check.fault(f"batch {id_}: the log has {found[id_]} rows of it, and there is no such batch")
 
 
-def _as_readings(page: audit.BatchPage, rows: Rows, accounted: int) -> tuple[Rows, Int64]:
-    """Log rows of the batches that accounting has read, as channel-days keep them, and their channels."""
-    done = {id_ for id_, commit_no in page.commit_nos.items() if commit_no <= accounted}
-    rows = rows[np.isin(rows["batch"], np.fromiter(done, np.int64, len(done)))]
+def _as_readings(page: audit.BatchPage, rows: Rows, accounted: Mapping[int, int]) -> tuple[Rows, Int64]:
+    """Log rows that accounting has read, as channel-days keep them, and their channels.
+
+    accounted  by channel: up to which batch it has
+    """
+    rows = rows[_each(rows["batch"], page.commit_nos) <= _each(rows["channel"], accounted)]
     readings = np.zeros(len(rows), READING_DTYPE)
     for name in READING_DTYPE.names or ():
         if name != "committed_at":
@@ -248,6 +250,12 @@ def _as_readings(page: audit.BatchPage, rows: Rows, accounted: int) -> tuple[Row
             places
         ]
     return readings, rows["channel"].astype(np.int64)
+
+
+def _each(keys: Rows, values: Mapping[int, int]) -> Int64:
+    """The value of each key."""
+    different, places = np.unique(keys, return_inverse=True)
+    return np.array([values[key] for key in different.tolist()], np.int64)[places]
 
 
 def _days(calendar: Calendar, at: Int64) -> Int64:

@@ -6,6 +6,7 @@ A day's row has one element an interval, 96 of them. `states` hold quality and f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +15,22 @@ import numpy as np
 from domain.interval import INTERVALS_PER_DAY
 
 NO_ANCHOR = int(np.iinfo(np.int64).min)
+
+# The books are kept by shards of enterprises: what a worker of accounting owns, and what a cursor is kept of. A number
+# for ever: the shard of an enterprise never changes, however many workers there are.
+SHARDS = 16
+EVERY_SHARD = tuple(range(SHARDS))
+
+
+def shard_of(enterprise_id: int) -> int:
+    """The shard of an enterprise, and of all that is its own."""
+    return enterprise_id % SHARDS
+
+
+def shard_bits(shards: Iterable[int]) -> int:
+    """Shards as a number with a bit for each, as `runs` keeps them."""
+    return sum(1 << shard for shard in set(shards))
+
 
 LOGGED_READING = np.dtype(
     [

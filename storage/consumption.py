@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from domain.ledger import NO_ANCHOR
+from domain.ledger import NO_ANCHOR, SHARDS
 from storage.array_rows import array_rows
 from storage.database import Connection
 
@@ -127,7 +127,15 @@ def newest_commit(conn: Connection) -> int:
 
 
 def accounted_commit(conn: Connection) -> int:
-    """Up to which batch accounting has read the log; 0 before its first run."""
-    row = conn.execute("SELECT coalesce(min(commit_no), 0) FROM cursors").fetchone()
+    """Up to which batch accounting has read the log in every shard; 0 before its first run."""
+    row = conn.execute("SELECT min(commit_no) FROM cursors").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def accounted_commits(conn: Connection) -> dict[int, int]:
+    """Up to which batch accounting has read the log, by channel."""
+    rows = conn.execute(
+        "SELECT p.id, c.commit_no FROM points p JOIN cursors c ON c.shard = p.enterprise_id %% %s", [SHARDS]
+    )
+    return dict(rows.fetchall())

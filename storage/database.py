@@ -20,10 +20,13 @@ MIGRATION_LOCK = 0x4342_0001  # one process migrates
 PARTITION_LOCK = 0x4342_0002  # one transaction makes partitions
 BATCH_ORDER_LOCK = 0x4342_0003  # held from a batch's commit_no to its commit, so that these agree in order
 ENGINE_LOCK = 0x4342_0004  # with the shard as second key: one worker of accounting a shard
-RUN_ORDER_LOCK = 0x4342_0006  # held from a run's number to its commit, so that these agree in order
+RUN_ORDER_LOCK = (
+    0x4342_0006  # shared from a run's moment to its commit; alone who reads as of a moment, before it
+)
 FOLD_LOCK = 0x4342_0005  # one process folds batches into gateway_accounts
 RELEASE_LOCK = 0x4342_0007  # one process releases held readings
 HISTORY_LOCK = 0x4342_0008  # one transaction writes history
+FACTOR_LOCK = 0x4342_0009  # held from a new factor of the ledger to its commit
 
 POSTGRESQL_VERSION_MIN = 150_000
 

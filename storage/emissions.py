@@ -3,8 +3,9 @@
 What is read is grouped by a *key*: the source's id, the scope, the place of the gas in a list, or 0 for the total.
 Sums leave the database exact; rows of 96 intervals come as numpy records.
 
-As of a run (`run`): an entry as it stood when that run was the last one: the current one if its run isn't later,
-else the one in the history that was superseded later and written no later.
+As of a run (`run`): an entry as it stood when that run was the last one of its shard: the current one if its run isn't
+later, else the one in the history that was superseded later and written no later. A moment means a run of each shard
+(`runs_at`): runs of different shards are numbered in no order.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from domain.interval import INTERVALS_PER_DAY, from_us
-from domain.ledger import SERIES_PER_GAS
+from domain.ledger import EVERY_SHARD, SERIES_PER_GAS, shard_of
 from storage.array_rows import array_rows
 from storage.database import Connection
 
@@ -29,6 +30,9 @@ class By(StrEnum):
     SCOPE = "scope"
     GAS = "gas"
     TOTAL = "total"
+
+
+Runs = tuple[int, ...]  # of each shard, the last one at a moment; 0: before the first
 
 
 class Want(NamedTuple):
@@ -95,39 +99,54 @@ def _repeats(by: By) -> str:
     return "false" if by is By.GAS else f"t.series >= {SERIES_PER_GAS}"
 
 
-def _wants(prefix: str, wants: Sequence[Want]) -> dict[str, Any]:
+def _wants(prefix: str, wants: Sequence[Want], runs: Runs | None = None) -> dict[str, Any]:
     return {
+        f"{prefix}_runs": [0 if runs is None else runs[shard_of(want.enterprise_id)] for want in wants],
         f"{prefix}_enterprises": [want.enterprise_id for want in wants],
         f"{prefix}_firsts": [want.first for want in wants],
         f"{prefix}_ends": [want.end for want in wants],
     }
 
 
-def _parameters(wants: Sequence[Want], wanted: Filter, run: int | None = None) -> dict[str, Any]:
+def _parameters(wants: Sequence[Want], wanted: Filter, runs: Runs | None = None) -> dict[str, Any]:
     return {
-        **_wants("d", wants),
+        **_wants("d", wants, runs),
         "boundary": wanted.boundary,
         "gases": list(wanted.gases),
-        "run": run,
     }
 
 
-_WANTS = """unnest(%({0}_enterprises)s::integer[], %({0}_firsts)s::integer[], %({0}_ends)s::integer[])
-           AS w (enterprise_id, first, until)"""
+_WANTS = """unnest(%({0}_enterprises)s::integer[], %({0}_firsts)s::integer[], %({0}_ends)s::integer[],
+                   %({0}_runs)s::bigint[]) AS w (enterprise_id, first, until, run)"""
 _DAYS = _WANTS.format("d")
 _SUMS = """sum(t.mg_sum), sum(t.known)::bigint, sum(t.measured)::bigint, sum(t.interpolated)::bigint,
            sum(t.estimated)::bigint, sum(CASE WHEN {} THEN t.known ELSE t.substituted END)::bigint, bit_or(t.flags)"""
 
 
-def run_at(conn: Connection, as_of_us: int) -> int | None:
-    """The last run at a moment (0: before the first); None where none came after it, so that now is meant."""
-    row = conn.execute(
-        """SELECT coalesce((SELECT max(id) FROM runs WHERE committed_at <= %(at)s), 0),
-                  coalesce((SELECT max(id) FROM runs), 0)""",
-        {"at": from_us(as_of_us)},
-    ).fetchone()
-    assert row is not None
-    return None if row[0] == row[1] else int(row[0])
+def runs_at(conn: Connection, as_of_us: int) -> Runs | None:
+    """The last run of each shard at a moment; None where none came after it, so that now is meant."""
+    at = from_us(as_of_us)
+    row = conn.execute("SELECT EXISTS (SELECT FROM runs WHERE committed_at > %s)", [at]).fetchone()
+    return last_runs(conn, at) if row == (True,) else None
+
+
+def last_runs(conn: Connection, at: datetime | None) -> Runs:
+    """The last run of each shard at a moment (None: now)."""
+    # One look into the index for each set of shards that was ever run together: these are few, the runs many.
+    rows = conn.execute(
+        """WITH RECURSIVE sets AS (
+               SELECT min(shards) AS shards FROM runs
+               UNION ALL
+               SELECT (SELECT min(r.shards) FROM runs r WHERE r.shards > sets.shards) FROM sets
+               WHERE sets.shards IS NOT NULL)
+           SELECT sets.shards, last.id
+           FROM sets CROSS JOIN LATERAL (
+               SELECT r.id FROM runs r
+               WHERE r.shards = sets.shards AND r.committed_at <= coalesce(%s, timestamptz 'infinity')
+               ORDER BY r.committed_at DESC, r.id DESC LIMIT 1) AS last""",
+        [at],
+    ).fetchall()
+    return tuple(max((id_ for bits, id_ in rows if bits >> shard & 1), default=0) for shard in EVERY_SHARD)
 
 
 def stored_sums(
@@ -135,13 +154,13 @@ def stored_sums(
     months: Sequence[Want],
     days: Sequence[Want],
     wanted: Filter,
-    run: int | None = None,
+    runs: Runs | None = None,
 ) -> tuple[list[SumRow], list[SumRow]]:
     """Sums of whole local months, and of whole local days, in one statement.
 
-    As of a run (then without months): of those source-days of which nothing was written later.
+    As of runs (then without months): of those source-days of which nothing was written later.
     """
-    assert run is None or not months
+    assert runs is None or not months
     parts = []
     sums = _SUMS.format(_repeats(wanted.by))
     if months:
@@ -157,13 +176,13 @@ def stored_sums(
             f"""SELECT false, t.day, {_key(wanted.by)} AS key, {sums}, ARRAY[t.factor_id]
                 FROM {_WANTS.format("d")} JOIN ledger_days t
                   ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
-                WHERE %(boundary)s = ANY (t.boundaries) {"" if run is None else "AND %(run)s >= ALL (t.run_ids)"}
+                WHERE %(boundary)s = ANY (t.boundaries) {"" if runs is None else "AND w.run >= ALL (t.run_ids)"}
                 GROUP BY t.day, key, t.factor_id"""
         )
     of_months: list[SumRow] = []
     of_days: list[SumRow] = []
     if parts:
-        parameters = _parameters(days, wanted, run) | _wants("m", months)
+        parameters = _parameters(days, wanted, runs) | _wants("m", months)
         for is_month, number, key, mg, *rest in conn.execute(" UNION ALL ".join(parts), parameters):
             (of_months if is_month else of_days).append(SumRow._make((number, key, int(mg), *rest)))
     return of_months, of_days
@@ -173,7 +192,7 @@ def entries(
     conn: Connection,
     wants: Sequence[Want],
     wanted: Filter,
-    run: int | None = None,
+    runs: Runs | None = None,
     *,
     later_only: bool = False,
 ) -> npt.NDArray[Any]:
@@ -181,7 +200,7 @@ def entries(
 
     `repeats` is 1 where they are of a second gas, whose intervals are counted with the first.
 
-    As of a run, what was written later is missing from them (`past_entries` has what stood then).
+    As of runs, what was written later is missing from them (`past_entries` has what stood then).
     `later_only`: only source-days of which something was written later, which `day_sums` leaves out.
     """
     rows = array_rows(
@@ -191,34 +210,36 @@ def entries(
             "day": "t.day",
             "factor_id": "t.factor_id",
             "repeats": f"({_repeats(wanted.by)})::integer",
+            **({} if runs is None else {"run": "w.run"}),
         },
-        {"mg": "int8", "states": "int2", **({} if run is None else {"run_ids": "int8"})},
+        {"mg": "int8", "states": "int2", **({} if runs is None else {"run_ids": "int8"})},
         f"""FROM {_DAYS} JOIN ledger_days t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
             WHERE %(boundary)s = ANY (t.boundaries)
-              {"AND NOT (%(run)s >= ALL (t.run_ids))" if later_only else ""}""",
-        _parameters(wants, wanted, run),
+              {"AND NOT (w.run >= ALL (t.run_ids))" if later_only else ""}""",
+        _parameters(wants, wanted, runs),
     )
-    if run is not None:
-        later = rows["run_ids"] > run
+    if runs is not None:
+        later = rows["run_ids"] > rows["run"][:, None]
         rows["states"][later] = 0
         rows["mg"][later] = 0
     return rows
 
 
-def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, run: int) -> list[PastEntries]:
-    """Entries that stood as of a run and were superseded after it."""
+def past_entries(conn: Connection, wants: Sequence[Want], wanted: Filter, runs: Runs) -> list[PastEntries]:
+    """Entries that stood as of runs and were superseded after them."""
     if not wants:
         return []
     rows = conn.execute(
-        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids, {_repeats(wanted.by)}
+        f"""SELECT {_key(wanted.by)}, t.day, t.factor_id, t.indexes, t.mg, t.states, t.run_ids, {_repeats(wanted.by)},
+                   w.run
             FROM {_DAYS} JOIN ledger_history t
               ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
-            WHERE %(boundary)s = ANY (t.boundaries) AND t.superseded_by > %(run)s AND %(run)s >= ANY (t.run_ids)""",
-        _parameters(wants, wanted, run),
+            WHERE %(boundary)s = ANY (t.boundaries) AND t.superseded_by > w.run AND w.run >= ANY (t.run_ids)""",
+        _parameters(wants, wanted, runs),
     )
     result = []
-    for key, day, factor_id, indexes, mg, states, run_ids, repeats in rows:
+    for key, day, factor_id, indexes, mg, states, run_ids, repeats, run in rows:
         kept = [i for i, written_by in enumerate(run_ids) if written_by <= run]
         result.append(
             PastEntries(
@@ -345,6 +366,9 @@ def causes(conn: Connection, ids: Iterable[int]) -> dict[int, CauseRow]:
 
 
 def latest_rules_and_factor_set(conn: Connection) -> tuple[str, str] | None:
-    """(rules version, factor set) that the ledger stands on now; None before the first run."""
-    row = conn.execute("SELECT rules_version, factor_set FROM cursors ORDER BY shard LIMIT 1").fetchone()
+    """(rules version, factor set) that the ledger stands on now, its slowest shard; None before the first run."""
+    row = conn.execute(
+        """SELECT rules_version, factor_set FROM cursors WHERE rules_version <> ''
+           ORDER BY commit_no, registry_version, shard LIMIT 1"""
+    ).fetchone()
     return (row[0], row[1]) if row else None

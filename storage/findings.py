@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from psycopg.types.json import Jsonb
 
 from domain.finding import RULES_ACTOR, Finding, FindingDay, Joined, Known, StateChange, Turn
+from domain.ledger import EVERY_SHARD, SHARDS
 from domain.validation import CheckRule, FindingState, Severity
 from storage import consumption, emissions
 from storage.database import Connection
@@ -187,10 +188,14 @@ def mark_due(conn: Connection, ranges: Iterable[tuple[int, int, int]]) -> None:
 
 
 class ValidationBooks:
-    """The books as validation reads them, and its own tables, within one transaction of `conn`."""
+    """The books as validation reads them, and its own tables, within one transaction of `conn`.
 
-    def __init__(self, conn: Connection) -> None:
+    shards  what is due is told of these alone
+    """
+
+    def __init__(self, conn: Connection, shards: Collection[int] = EVERY_SHARD) -> None:
         self._conn = conn
+        self._shards = list(shards)
 
     def state(self) -> tuple[int, str] | None:
         """(registry version, hash of the rules) that what isn't due was judged by; None before the first time."""
@@ -233,13 +238,15 @@ class ValidationBooks:
         )
 
     def due(self, closed_day: int) -> list[Due]:
-        """The days before `closed_day` that are due, of one enterprise: the one that has waited longest."""
+        """The days before `closed_day` that are due, of one enterprise: the one of its shards that waited longest."""
         rows = self._conn.execute(
-            """SELECT id, enterprise_id, first_day, end_day FROM validation_due
+            f"""SELECT id, enterprise_id, first_day, end_day FROM validation_due
                WHERE first_day < %(closed)s AND enterprise_id = (
-                   SELECT enterprise_id FROM validation_due WHERE first_day < %(closed)s ORDER BY id LIMIT 1)
+                   SELECT enterprise_id FROM validation_due
+                   WHERE first_day < %(closed)s AND enterprise_id %% {SHARDS} = ANY(%(shards)s)
+                   ORDER BY id LIMIT 1)
                ORDER BY id""",
-            {"closed": closed_day},
+            {"closed": closed_day, "shards": self._shards},
         )
         return [Due(*row) for row in rows]
 

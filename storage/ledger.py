@@ -7,7 +7,7 @@ cheaper than updating arrays one by one, and what it superseded has been copied 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,16 +19,28 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import Refused
 from domain.interval import INTERVALS_PER_DAY, from_us, to_us
-from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW, LOGGED_READING, NO_ANCHOR, Chunk, Trait
+from domain.ledger import (
+    CONSUMPTION_ROW,
+    EVERY_SHARD,
+    LEDGER_ROW,
+    LOGGED_READING,
+    NO_ANCHOR,
+    SHARDS,
+    Chunk,
+    Trait,
+    shard_bits,
+)
 from storage import findings
 from storage.binary_copy import Column, copy_in, copy_out, text_array
-from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK
+from storage.database import ENGINE_LOCK, FACTOR_LOCK, RUN_ORDER_LOCK
 
+_ALL = (1 << 63) - 1
+_OF_SHARDS = f"""AND channel_id IN (SELECT p.id FROM points p WHERE p.enterprise_id %% {SHARDS} = ANY(%s))"""
 _POSTGRES_TYPES = {"<i2": "int2", "<i4": "int4", "<i8": "int8"}
 
 
 class Cursor(NamedTuple):
-    """How far accounting has read, and the state its ledger stands on."""
+    """How far a shard has read the log, and the state its ledger stands on; rules '' before its first run."""
 
     commit_no: int
     registry_version: int
@@ -92,6 +104,11 @@ def enter_moment(conn: psycopg.Connection[Any], name: str) -> None:
         ) from error
 
 
+def let_runs_end(conn: psycopg.Connection[Any]) -> None:
+    """Wait until no run has its moment and isn't committed yet. In a transaction of its own, before one that reads."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", [RUN_ORDER_LOCK])
+
+
 def hold_back_others(conn: psycopg.Connection[Any]) -> None:
     """Let whoever else keeps books wait until this transaction ends. Before its first snapshot is taken."""
     conn.execute("LOCK TABLE cursors IN EXCLUSIVE MODE")
@@ -100,40 +117,41 @@ def hold_back_others(conn: psycopg.Connection[Any]) -> None:
 class Books:
     """The books of the accounts within one transaction of `connection`, which the caller commits."""
 
-    def __init__(self, connection: psycopg.Connection[Any], shard: int = 0) -> None:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
-        self._shard = shard
         self._written: list[npt.NDArray[np.int64]] = []  # keys of enterprises and days, `findings.day_keys`
         self._causes: dict[tuple[str, int | None, str, str], int] = {}  # ids of this transaction's
 
     # -- where we are ---------------------------------------------------------------------------------
 
-    def cursor(self, *, lock: bool = True) -> Cursor | None:
-        """The cursor, locked until the transaction ends unless it is only looked at; None before the first run."""
-        row = self._cursor.execute(
-            f"""SELECT commit_no, registry_version, factor_set, rules_version FROM cursors
-                WHERE shard = %s {"FOR UPDATE" if lock else ""}""",
-            [self._shard],
-        ).fetchone()
-        return Cursor(*row) if row else None
+    def cursors(self, shards: Collection[int] = EVERY_SHARD, *, lock: bool = True) -> dict[int, Cursor]:
+        """The cursor of each of these shards, locked until the transaction ends unless they are only looked at."""
+        rows = self._cursor.execute(
+            f"""SELECT shard, commit_no, registry_version, factor_set, rules_version FROM cursors
+                WHERE shard = ANY(%s) ORDER BY shard {"FOR UPDATE" if lock else ""}""",
+            [list(shards)],
+        ).fetchall()
+        assert len(rows) == len(shards), "a shard has no cursor"
+        return {shard: Cursor(*rest) for shard, *rest in rows}
 
-    def move_cursor(self, cursor: Cursor) -> None:
+    def move_cursors(self, shards: Collection[int], cursor: Cursor) -> None:
+        """Let all of these shards stand there."""
         self._cursor.execute(
-            """INSERT INTO cursors (shard, commit_no, registry_version, factor_set, rules_version)
-               VALUES (%s, %s, %s, %s, %s)
-               ON CONFLICT (shard) DO UPDATE SET commit_no = excluded.commit_no,
-                   registry_version = excluded.registry_version, factor_set = excluded.factor_set,
-                   rules_version = excluded.rules_version""",
-            [self._shard, *cursor],
+            """UPDATE cursors SET commit_no = %s, registry_version = %s, factor_set = %s, rules_version = %s
+               WHERE shard = ANY(%s)""",
+            [*cursor, list(shards)],
         )
 
-    def batches_after(self, commit_no: int, rows_max: int) -> list[Batch]:
-        """The next batches in the order of their commits: at least one, then up to `rows_max` log rows."""
+    def batches_after(self, commit_no: int, rows_max: int, up_to: int | None = None) -> list[Batch]:
+        """The next batches in the order of their commits: at least one, then up to `rows_max` log rows.
+
+        up_to  the last commit that is of interest
+        """
         rows = self._cursor.execute(
             """SELECT commit_no, id, committed_at, cause, by_whom, rows, min_measured_us, max_measured_us
-               FROM batches WHERE commit_no > %s ORDER BY commit_no LIMIT 1000""",
-            [commit_no],
+               FROM batches WHERE commit_no > %s AND commit_no <= %s ORDER BY commit_no LIMIT 1000""",
+            [commit_no, _ALL if up_to is None else up_to],
         ).fetchall()
         batches: list[Batch] = []
         total = 0
@@ -146,20 +164,24 @@ class Books:
 
     # -- the log --------------------------------------------------------------------------------------
 
-    def readings_of(self, batches: Sequence[Batch]) -> npt.NDArray[Any]:
-        """The log rows of these batches, LOGGED_READING (n,)."""
+    def readings_of(
+        self, batches: Sequence[Batch], shards: Collection[int] = EVERY_SHARD
+    ) -> npt.NDArray[Any]:
+        """The log rows of these batches that are of these shards, LOGGED_READING (n,)."""
         batches = [batch for batch in batches if batch.rows]
         if not batches:
             return np.empty(0, LOGGED_READING)
         first = min(batch.min_measured_us for batch in batches if batch.min_measured_us is not None)
         last = max(batch.max_measured_us for batch in batches if batch.max_measured_us is not None)
         ids = [batch.id for batch in batches]
+        whole = len(shards) == SHARDS
         # The bounds on batch_id let the BRIN index, those on measured_at the partitions be pruned.
         rows = copy_out(
             self._cursor,
-            """SELECT measured_at, channel_id, gateway_id, batch_id, mantissa, exponent, revision, quality, flags
+            f"""SELECT measured_at, channel_id, gateway_id, batch_id, mantissa, exponent, revision, quality, flags
                FROM readings WHERE batch_id BETWEEN %s AND %s AND batch_id = ANY(%s)
-                 AND measured_at BETWEEN %s AND %s""",
+                 AND measured_at BETWEEN %s AND %s
+                 {"" if whole else _OF_SHARDS}""",
             [
                 ("at", "timestamptz", 0),
                 ("channel", "int4", 0),
@@ -171,9 +193,12 @@ class Books:
                 ("quality", "int2", 0),
                 ("flags", "int2", 0),
             ],
-            [min(ids), max(ids), ids, from_us(first), from_us(last)],
+            [min(ids), max(ids), ids, from_us(first), from_us(last), *([] if whole else [list(shards)])],
         )
-        assert len(rows) == sum(batch.rows for batch in batches), "the log lacks rows of a committed batch"
+        if whole:
+            assert len(rows) == sum(batch.rows for batch in batches), (
+                "the log lacks rows of a committed batch"
+            )
         return rows.astype(LOGGED_READING, copy=False)
 
     # -- channel-days ---------------------------------------------------------------------------------
@@ -427,6 +452,9 @@ class Books:
         """The lasting id of a factor as the ledger uses it."""
         known = self.known_factor(digest)
         if known is None:
+            # Two workers may need the same new ones, in other orders: without this they could wait for each other. The
+            # second one's statement fails, since its transaction reads an earlier moment, and its tick begins anew.
+            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FACTOR_LOCK])
             row = self._cursor.execute(
                 """INSERT INTO used_factors (digest, factor_set, numerator, denominator, description)
                    VALUES (%s, %s, %s::numeric, %s::numeric, %s)
@@ -444,24 +472,35 @@ class Books:
 
     # -- runs and causes ------------------------------------------------------------------------------
 
-    def begin_run(self) -> int:
-        """A number for this run, under the lock that makes runs visible in the order of their numbers."""
-        self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RUN_ORDER_LOCK])
-        row = self._cursor.execute("SELECT nextval('run_ids'), clock_timestamp()").fetchone()
+    def begin_run(self, shards: Collection[int] = EVERY_SHARD) -> int:
+        """A number for this run of these shards, whose cursors the caller has locked.
+
+        So a shard's runs are numbered in the order in which they become visible.
+        """
+        row = self._cursor.execute(
+            """INSERT INTO runs (id, committed_at, rules_version, factor_set, registry_version, up_to_commit_no, shards)
+               VALUES (nextval('run_ids'), clock_timestamp(), '', '', 0, 0, %s) RETURNING id""",
+            [shard_bits(shards)],
+        ).fetchone()
         assert row is not None
-        self._run_id, self._run_at = int(row[0]), row[1]
-        self._cursor.execute("INSERT INTO runs VALUES (%s, %s, '', '', 0, 0)", [self._run_id, self._run_at])
+        self._run_id = int(row[0])
         return self._run_id
 
     def end_run(self, cursor: Cursor, due: set[int]) -> datetime:
         """Stamp the run with its moment and the state it stands on; the caller commits right after.
 
         due  keys of the days that this process knows to be noted for validation already; what is noted now is added
+
+        Whoever reads as of a moment lets the runs end first that may bear an earlier one (`let_runs_end`), so that it
+        reads the same for ever. A clock that is set back doesn't turn the order of a shard's moments round.
         """
         self._note_due(due)
+        self._cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [RUN_ORDER_LOCK])
         row = self._cursor.execute(
-            """UPDATE runs SET committed_at = clock_timestamp(), rules_version = %s, factor_set = %s,
-                               registry_version = %s, up_to_commit_no = %s
+            """UPDATE runs AS this
+               SET committed_at = greatest(clock_timestamp(), (
+                       SELECT max(r.committed_at) FROM runs r WHERE r.shards & this.shards <> 0 AND r.id < this.id)),
+                   rules_version = %s, factor_set = %s, registry_version = %s, up_to_commit_no = %s
                WHERE id = %s RETURNING committed_at""",
             [
                 cursor.rules_version,

@@ -13,9 +13,10 @@ from psycopg.types.json import Jsonb
 
 from domain.entry_sums import EntrySums
 from domain.interval import from_us
-from domain.ledger import SERIES_PER_GAS
+from domain.ledger import SERIES_PER_GAS, shard_of
 from domain.reading import Flag, Quality
 from storage.database import Connection
+from storage.emissions import last_runs
 
 # The entries of an enterprise's days that stand as of a run, one row an interval.
 _STANDING = """
@@ -45,12 +46,11 @@ class Run(NamedTuple):
     committed_at: datetime
 
 
-def last_run(conn: Connection, as_of_us: int | None) -> Run | None:
-    """The last run at a moment (None: now); None before the first."""
+def last_run(conn: Connection, enterprise_id: int, as_of_us: int | None) -> Run | None:
+    """The last run of an enterprise's shard at a moment (None: now); None before the first."""
+    runs = last_runs(conn, None if as_of_us is None else from_us(as_of_us))
     row = conn.execute(
-        """SELECT id, committed_at FROM runs
-           WHERE %(at)s::timestamptz IS NULL OR committed_at <= %(at)s ORDER BY id DESC LIMIT 1""",
-        {"at": None if as_of_us is None else from_us(as_of_us)},
+        "SELECT id, committed_at FROM runs WHERE id = %s", [runs[shard_of(enterprise_id)]]
     ).fetchone()
     return None if row is None else Run(*row)
 

@@ -47,14 +47,14 @@ def get_consumption(
     a channel in kW), exact, null where nothing is known; of a channel that has means only (bar, degC …), the mean of
     the period's known intervals. Consumption is never substituted.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         enterprise = session.enterprise(uscc)
         point = session.point(enterprise, channel)
         these, more = page_periods(session, page, whole, granularity, 1, _DAYS_MAX)
         expectation = session.known.prepared(
             ("point", point.id), lambda: Expectation(point_ranges(enterprise, point.name))
         )
-        cells = point_sums(session, point.id, these, session.run(as_of))
+        cells = point_sums(session, point.id, these, session.run(as_of, enterprise))
         until_us = session.now_us if as_of is None else min(session.now_us, as_of)
         starts = np.array([period.from_us for period in these], np.int64)
         ends = np.array([period.to_us for period in these], np.int64)

@@ -400,10 +400,10 @@ def get_derivation(
     """
     if whole.to_us - whole.from_us > DAYS_MAX * DAY_US:
         raise Problem(422, [Fault("to", f"lies more than {DAYS_MAX} days after from: ask for less at once")])
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         enterprise = session.enterprise(uscc)
         its = session.source(enterprise, source)
-        story = _Story(session, enterprise, its, boundary, whole, session.run(as_of))
+        story = _Story(session, enterprise, its, boundary, whole, session.run(as_of, enterprise))
         numbers, next_cursor = _interval_numbers(page, whole)
         story.read(numbers)
         total = story.total()

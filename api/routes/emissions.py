@@ -188,16 +188,16 @@ def answer(
     as_of_us: int | None,
 ) -> Response:
     """One page of items: of every period one a part, ascending by time then id."""
-    run = session.run(as_of_us)
+    runs = session.runs(as_of_us)
     single = granularity in (Granularity.QUARTER_HOUR, Granularity.HOUR)
-    days_max = (_ENTRY_DAYS_MAX if single or run is not None else _SUMMED_DAYS_MAX) // max(
+    days_max = (_ENTRY_DAYS_MAX if single or runs is not None else _SUMMED_DAYS_MAX) // max(
         1, len(subject.members)
     )
     items: list[dict[str, Any]] = []
     next_cursor = None
     if subject.parts:
         these, more = page_periods(session, page, whole, granularity, len(subject.parts), days_max)
-        cells = sums(session, Question(subject.members, subject.wanted, run), these, single=single)
+        cells = sums(session, Question(subject.members, subject.wanted, runs), these, single=single)
         sets = sets_of(session, cells)
         until_us = session.now_us if as_of_us is None else min(session.now_us, as_of_us)
         expected = [expected_of(part, these, until_us) for part in subject.parts]
@@ -240,7 +240,7 @@ def enterprise_emissions(
     among them, `flags` all of theirs. `coverage` is known ÷ expected source-intervals that have ended, rounded down
     to six decimals, null where none is expected; what was substituted doesn't count in it.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         subject = enterprise_subject(session.known, session.enterprise(uscc), by, boundary)
         return answer(session, page, whole, granularity, subject, as_of)
 
@@ -265,7 +265,7 @@ def park_emissions(
     """The sum of the accounts of those who are members on each day. Scope 1 and 2 stand apart for a reason: a
     generator's fuel and its buyers' electricity are both in the total.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         park = session.park(code)
         members = membership.of_park(session.registry, park.code)
         subject = members_subject(session.known, ("park", park.code), members, By(by), boundary)
@@ -292,7 +292,7 @@ def district_emissions(
     """The sum of the accounts of the enterprises of a district on each day; a city or province is a district whose
     code ends in zeros, two for each level below it.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         members = membership.of_district(session.registry, code)
         subject = members_subject(session.known, ("district", code), members, By(by), boundary)
         return answer(session, page, whole, granularity, subject, as_of)

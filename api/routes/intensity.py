@@ -28,6 +28,7 @@ from api.routes.emissions import (
 )
 from api.schemas import problems
 from api.sums import Sum, co2e_kg, coverage_text, factor_set_text
+from domain.ledger import shard_of
 from domain.reading import Quality, flag_names
 from domain.registry import dated_value
 from storage.emissions import By
@@ -58,16 +59,18 @@ def get_intensity(
     decimals (half to even); null where either is unknown or nothing was produced. Emissions and output have each
     their own coverage: where these differ, so do the times that the two amounts speak of.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         enterprise = session.enterprise(uscc)
         made = session.product(enterprise, product)
         these, more = page_periods(session, page, whole, granularity, 1, _DAYS_MAX)
-        run = session.run(as_of)
+        runs = session.runs(as_of)
         subject = enterprise_subject(session.known, enterprise, By.TOTAL, boundary)
         single = granularity in (Granularity.QUARTER_HOUR, Granularity.HOUR)
-        cells = sums(session, Question(subject.members, subject.wanted, run), these, single=single)
+        cells = sums(session, Question(subject.members, subject.wanted, runs), these, single=single)
         sets = sets_of(session, cells)
-        outputs = product_sums(session, enterprise, made, these, run)
+        outputs = product_sums(
+            session, enterprise, made, these, None if runs is None else runs[shard_of(enterprise.id)]
+        )
         until_us = session.now_us if as_of is None else min(session.now_us, as_of)
         expected = expected_of(subject.parts[0], these, until_us)
         starts = np.array([period.from_us for period in these], np.int64)

@@ -25,6 +25,7 @@ from api.schemas import problems
 from api.sums import Sum, co2e_kg
 from domain.errors import Fault
 from domain.interval import INTERVAL_US, format_time, to_us
+from domain.ledger import shard_of
 from domain.reading import decimal_text
 from domain.registry import Enterprise
 from storage import emissions, restatements
@@ -276,7 +277,7 @@ def enterprise_difference(
     A cause gathers all runs of one kind, person (or gateway) and reason. Entries written for the first time belong
     to it too: they are `entries` that aren't `superseded`.
     """
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         enterprise = session.enterprise(uscc)
         if until is not None and until < as_of:
             raise Problem(
@@ -299,9 +300,11 @@ def _differences(
     until_us: int | None,
     by: DifferenceBy,
 ) -> list[dict[str, Any]]:
-    after_run, until_run = session.run(as_of_us), session.run(until_us)
-    if after_run is None:
+    earlier, later = session.runs(as_of_us), session.runs(until_us)
+    if earlier is None:
         return []
+    shard = shard_of(enterprise.id)
+    after_run, until_run = earlier[shard], None if later is None else later[shard]
     parts = _gather(_told(session, enterprise, boundary, whole, after_run, until_run))
     causes = restatements.causes_of_runs(session.conn, {cause_id for _, cause_id in parts})
     factors = _used(session, parts.values())
@@ -318,8 +321,8 @@ def _differences(
         of.append(cause)
     wanted = Filter(boundary, By(by))
     states = [
-        sums(session, Question([Stretch(enterprise.id)], wanted, run), [whole], single=False)
-        for run in (after_run, until_run)
+        sums(session, Question([Stretch(enterprise.id)], wanted, runs), [whole], single=False)
+        for runs in (earlier, later)
     ]
     items = []
     for key, explained in by_key.items():

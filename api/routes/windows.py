@@ -39,7 +39,7 @@ def enterprise_windows(
     total = enterprise_subject(session.known, enterprise, By.TOTAL, boundary).parts[0]
     named = windows(at_us, session.calendar)
     ranges = list(named.values())
-    question = Question(by_source.members, by_source.wanted, session.run(as_of_us))
+    question = Question(by_source.members, by_source.wanted, session.runs(as_of_us))
     cells = sums(session, question, ranges, single=False, overlapping=True)
     sets = sets_of(session, cells)
     until_us = session.now_us if as_of_us is None else min(session.now_us, as_of_us)
@@ -82,7 +82,7 @@ def get_windows(
     as_of: AsOf = None,
 ) -> Response:
     """Trailing 24 hours, 7 and 30 days, the last 12 closed months, month and year to date by the local calendar."""
-    with context.session(key) as session:
+    with context.session(key, as_of) as session:
         enterprise = session.enterprise(uscc)
         at_us = floor_interval(session.now_us if at is None else at)
         return json_answer(

@@ -1,4 +1,4 @@
-"""One service of a server, as a process of its own: `python -m carbonmeter.service ingest|accounting|api`.
+"""One service of a server, as a process of its own: `python -m carbonmeter.service ingest|accounting|accounting-N|api`.
 
 Started by the supervisor with the settings in its environment; ends on SIGTERM.
 """
@@ -15,29 +15,30 @@ from carbonmeter.settings import Settings, load
 from domain.errors import CarbonmeterError, Refused
 
 
-def _ingest(settings: Settings, database_url: str) -> int:
+def _ingest(settings: Settings, database_url: str, _place: int) -> int:
     from ingest.run import main
 
     return REFUSED if main(settings.ingest(database_url)) else 0
 
 
-def _accounting(settings: Settings, database_url: str) -> int:
+def _accounting(settings: Settings, database_url: str, place: int) -> int:
     from accounting.run import main
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    main(settings.accounting(database_url), stop)
+    main(settings.accounting(database_url, place), stop)
     return 0
 
 
-def _api(settings: Settings, database_url: str) -> int:
+def _api(settings: Settings, database_url: str, _place: int) -> int:
     from carbonmeter.api_service import main
 
     main(settings, database_url)
     return 0
 
 
-# Each imports its room when it is asked for: a process holds no other room's libraries.
+# Each imports its room when it is asked for: a process holds no other room's libraries. The last argument: which of
+# several workers it is, from 0; the process's name counts from 1.
 _SERVICES = {"ingest": _ingest, "accounting": _accounting, "api": _api}
 
 
@@ -52,7 +53,8 @@ def main() -> int:
         )
         if settings.database is None:
             raise Refused("a service is told its database by the supervisor; use `carbonmeter serve`")
-        return _SERVICES[name](settings, settings.database)
+        room, _, number = name.partition("-")
+        return _SERVICES[room](settings, settings.database, int(number or 1) - 1)
     except (CarbonmeterError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return REFUSED

@@ -23,6 +23,7 @@ from pathlib import Path
 import psycopg
 from prometheus_client.multiprocess import mark_process_dead
 
+from accounting.settings import worker_names
 from carbonmeter.process import dies_with_parent
 from carbonmeter.settings import CONFIG, PREFIX, Settings
 from domain.clock import SystemClock
@@ -33,7 +34,7 @@ from storage.services import services
 
 log = logging.getLogger(__name__)
 
-NAMES = ("ingest", "accounting", "api")
+NAMES = ("ingest", "accounting", "api")  # accounting: as many processes as the settings say
 REFUSED = 78  # exit code of a child that has said what is wrong (EX_CONFIG): starting it again can't help
 STOP_TIMEOUT_S = 30.0  # ingest alone may take 20 s to commit and acknowledge what it has taken
 _BACKOFF_S = (0.5, 5.0)  # at most: however often one was killed, it is back well within half a minute
@@ -74,7 +75,8 @@ class Supervisor:
         folder = self.settings.metrics_folder
         folder.mkdir(parents=True, exist_ok=True)
         forget_metrics_of_the_dead(folder)
-        self._children = [_Child(name) for name in self.names]
+        workers = {"accounting": worker_names(self.settings.accounting_workers)}
+        self._children = [_Child(each) for name in self.names for each in workers.get(name, (name,))]
         self.check()
 
     def check(self) -> None:
@@ -126,7 +128,7 @@ class Supervisor:
         self._children = []
 
     def pid(self, name: str) -> int | None:
-        """Process id of a running service."""
+        """Process id of a running service; a worker by its own name."""
         return next(
             (child.process.pid for child in self._children if child.name == name and child.process), None
         )

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounting.settings import AccountingSettings
+from accounting.settings import AccountingSettings, worker_names
 from api.settings import ApiSettings
 from domain.errors import FaultyDocument, SettingsError
 from domain.interval import Calendar, parse_offset, parse_period
+from domain.ledger import SHARDS
 from ingest.directory import ClockRules
 from ingest.formats import Rule, rules_of
 from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
@@ -103,6 +104,12 @@ def _offset_us(text: str) -> int:
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ValueError("expected a number above 0")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= SHARDS:
+        raise ValueError(f"expected a number from 1 to {SHARDS}")
     return int(text)
 
 
@@ -231,6 +238,12 @@ class Settings:
         "PT24H",
         "How long after a doubtful register value a later one may still show it to be a lie.",
     )
+    accounting_workers: int = setting(
+        "ACCOUNTING_WORKERS",
+        _workers,
+        "1",
+        "Processes that share the work of accounting by enterprises, 1 to 16; may be another at every start.",
+    )
     api_connections_max: int = setting(
         "API_CONNECTIONS_MAX",
         _count,
@@ -269,8 +282,14 @@ class Settings:
             )
         return IngestSettings(database_url, endpoint, broker, self.clock_rules, formats=self.formats)
 
-    def accounting(self, database_url: str) -> AccountingSettings:
-        return AccountingSettings(database_url, late_us=self.late_us, look_ahead_us=self.look_ahead_us)
+    def accounting(self, database_url: str, place: int = 0) -> AccountingSettings:
+        return AccountingSettings(
+            database_url,
+            late_us=self.late_us,
+            look_ahead_us=self.look_ahead_us,
+            workers=self.accounting_workers,
+            place=place,
+        )
 
     def api(self, database_url: str) -> ApiSettings:
         return ApiSettings(
@@ -279,6 +298,7 @@ class Settings:
             database=database_url,
             connections_max=self.api_connections_max,
             open_reads=self.open_reads,
+            needed_services=("ingest", *worker_names(self.accounting_workers)),
             metrics_folder=str(self.metrics_folder),
             look_ahead_us=self.look_ahead_us,
         )

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 from ingest.delivery import Chunk, Receipt
 from ingest.metrics import CLOSED, STALE_ACKNOWLEDGEMENTS
 from ingest.mqtt_packet import (
+    ANSWERS,
     AUTH,
     CONNECT,
     DISCONNECT,
     PINGREQ,
     PINGRESP_BYTES,
     PUBACK,
-    PUBACKS,
     PUBLISH_PROPERTIES,
+    PUBREL,
+    QOS_2,
+    RESPONSE_TOPIC,
     SUBSCRIBE,
     SUBSCRIPTION_IDENTIFIER,
     TOPIC_ALIAS,
@@ -34,10 +37,12 @@ from ingest.mqtt_packet import (
     Reader,
     Reason,
     Will,
+    answer_with,
     connack,
     connack_properties,
     disconnect,
-    puback,
+    pubcomp,
+    read_acknowledgement,
     read_connect,
     read_disconnect,
     read_properties,
@@ -63,7 +68,7 @@ LINGER_S = (
 FILTERS_MAX = 100
 CLIENT_ID_MAX = 256
 
-_puback = PUBACKS.__getitem__
+_answer = ANSWERS.__getitem__
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -79,6 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         "_need",
         "_partial",
         "_transport",
+        "_unreleased",
         "_version",
         "client_id",
         "expiry_s",
@@ -97,7 +103,8 @@ class Connection(asyncio.BufferedProtocol):
         self._version = 0  # until CONNECT was accepted or at least understood
         self._partial = bytearray()
         self._need = 0  # bytes of the packet in `_partial`, 0 while its length isn't known
-        self._in_flight = 0
+        self._in_flight = 0  # deliveries that came by this connection and aren't committed
+        self._unreleased: set[int] = set()  # packet ids at QoS 2 that came by it and wait for PUBREL
         self._is_reading = True
         self._is_ending = False
         self._held_back: set[str] = set()  # why nothing is read: room, acks, writing, sign-in
@@ -209,7 +216,7 @@ class Connection(asyncio.BufferedProtocol):
         retained: list[int] = []
         version = self._version
         limit = self._endpoint.settings.packet_bytes_max if version else CONNECT_BYTES_MAX
-        window = self._endpoint.settings.receive_maximum - self._in_flight
+        window = self._endpoint.settings.receive_maximum - self._in_flight - len(self._unreleased)
         position, end = 0, len(data)
         need = pings = 0
         fault: ProtocolError | None = None
@@ -229,6 +236,10 @@ class Connection(asyncio.BufferedProtocol):
                         at += 1
                         size |= (digit & 0x7F) << shift
                         if digit < 0x80:
+                            if not digit:
+                                raise ProtocolError(
+                                    Reason.MALFORMED_PACKET, "a remaining length longer than it needs to be"
+                                )
                             break
                     else:
                         raise ProtocolError(
@@ -252,14 +263,23 @@ class Connection(asyncio.BufferedProtocol):
                     packet_id = 0
                     payload_at = after
                     if qos:
-                        if qos != 2:
-                            self._bad_qos(qos)
                         payload_at += 2
                         if payload_at > stop:
                             raise ProtocolError(Reason.MALFORMED_PACKET, "PUBLISH ends within its packet id")
                         packet_id = data[after] << 8 | data[after + 1]
                         if not packet_id:
                             raise ProtocolError(Reason.PROTOCOL_ERROR, "packet id 0")
+                        if qos != 2:
+                            if qos == 6:
+                                raise ProtocolError(Reason.MALFORMED_PACKET, "QoS 3")
+                            if self._is_repeat(packet_id):
+                                if pings:
+                                    self.write(PINGRESP_BYTES * pings)
+                                    pings = 0
+                                window = self._repeated(packet_id, window)
+                                position = stop
+                                continue
+                            packet_id += QOS_2
                         window -= 1
                         if window < 0 and version == V5:
                             raise ProtocolError(
@@ -296,6 +316,9 @@ class Connection(asyncio.BufferedProtocol):
                         if topics:
                             self._submit(topics, payloads, packet_ids, retained)
                             topics, payloads, packet_ids, retained = [], [], [], []
+                        if pings:
+                            self.write(PINGRESP_BYTES * pings)
+                            pings = 0
                         self._answer(data, first, at, stop)
                         if self._is_ending:
                             return
@@ -342,6 +365,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
         """Acknowledge: in the order of submission, and only on the connection that it came by, which is this one."""
+        if self.session is not None and self.session.unreleased:
+            self._received(chunks)
         if self._transport is None or self._transport.is_closing() or self._is_ending:
             STALE_ACKNOWLEDGEMENTS.inc(sum(len(chunk.packet_ids) for chunk in chunks))
         else:
@@ -352,18 +377,78 @@ class Connection(asyncio.BufferedProtocol):
                 if chunk.codes and self._version == V5:
                     codes = chunk.codes
                     parts += [
-                        puback(packet_id, codes[place])
+                        answer_with(packet_id, codes[place])
                         if packet_id and place in codes
-                        else _puback(packet_id)
+                        else _answer(packet_id)
                         for place, packet_id in enumerate(packet_ids)
                     ]
                 else:
-                    parts += map(_puback, packet_ids)
+                    parts += map(_answer, packet_ids)
             self._transport.write(b"".join(parts))
             if "acks" in self._held_back and self._in_flight < self._endpoint.settings.receive_maximum:
                 self._go_on("acks")
         if receipts:
             self._endpoint.send_receipts(receipts, committed_us)
+
+    # QoS 2. A session remembers the packet ids that it has received, until PUBREL. A second PUBLISH of one of them is
+    # no second delivery; it is answered once the first is committed, by whichever connection the session has then.
+
+    def _is_repeat(self, packet_id: int) -> bool:
+        """Whether a PUBLISH at QoS 2 is one; if not, its packet id is remembered."""
+        assert self.session is not None
+        if packet_id in self.session.unreleased:
+            return True
+        self.session.unreleased[packet_id] = self
+        return False
+
+    def _repeated(self, packet_id: int, window: int) -> int:
+        """Answer a repeat; the window after it."""
+        assert self.session is not None
+        delivered_by = self.session.unreleased[packet_id]
+        if delivered_by is self or packet_id in self._unreleased:
+            if delivered_by is None:
+                self.write(_answer(packet_id + QOS_2))
+            return window
+        if window <= 0 and self._version == V5:
+            raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more in flight than was announced")
+        self._unreleased.add(packet_id)
+        if delivered_by is None:
+            self.write(_answer(packet_id + QOS_2))
+        return window - 1
+
+    def _received(self, chunks: Sequence[Chunk]) -> None:
+        """What is committed at QoS 2 waits for its PUBREL from now on; MQTT 5 forgets what was refused."""
+        assert self.session is not None
+        unreleased, now = self.session.unreleased, self.session.connection
+        for chunk in chunks:
+            for place, number in enumerate(chunk.packet_ids):
+                packet_id = number - QOS_2
+                if packet_id <= 0:
+                    continue
+                waits = now is not None and now is not self and packet_id in now._unreleased
+                version = now._version if now is not None and waits else self._version
+                code = chunk.codes.get(place, 0) if version == V5 else 0
+                if code:
+                    del unreleased[packet_id]
+                else:
+                    unreleased[packet_id] = None
+                    self._unreleased.add(packet_id)
+                if now is not None and waits:
+                    if code:
+                        now._unreleased.discard(packet_id)
+                    now.write(answer_with(number, code) if code else _answer(number))
+
+    def _release(self, data: bytes, at: int, stop: int) -> None:
+        assert self.session is not None
+        packet_id = read_acknowledgement(self._version, data, at, stop)
+        unreleased = self.session.unreleased
+        if unreleased.get(packet_id) is not None:
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "a PUBREL before its PUBREC")
+        known = packet_id in unreleased
+        unreleased.pop(packet_id, None)
+        self._unreleased.discard(packet_id)
+        reason = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
+        self.write(pubcomp(self._version, packet_id, reason))
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._is_ending and not self._transport.is_closing():
@@ -373,12 +458,6 @@ class Connection(asyncio.BufferedProtocol):
     def version(self) -> int:
         return self._version
 
-    def _bad_qos(self, qos: int) -> None:
-        if qos == 6:
-            raise ProtocolError(Reason.MALFORMED_PACKET, "QoS 3")
-        self._event("qos_2", "a PUBLISH at QoS 2; this endpoint takes QoS 0 and 1")
-        raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "QoS 2")
-
     def _after_properties(self, data: bytes, at: int, stop: int) -> int:
         reader = Reader(data, at, stop)
         properties = read_properties(reader, PUBLISH_PROPERTIES)
@@ -386,6 +465,9 @@ class Connection(asyncio.BufferedProtocol):
             raise ProtocolError(Reason.TOPIC_ALIAS_INVALID, "a topic alias, and none was offered")
         if SUBSCRIPTION_IDENTIFIER in properties:
             raise ProtocolError(Reason.PROTOCOL_ERROR, "a subscription identifier in a client's PUBLISH")
+        response = properties.get(RESPONSE_TOPIC)
+        if isinstance(response, str) and (not response or "+" in response or "#" in response):
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "a response topic that is no topic")
         return reader.at
 
     def _too_large(self, data: bytes, first: int, at: int, size: int) -> None:
@@ -479,7 +561,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, data: bytes, first: int, at: int, stop: int) -> None:
         kind = first >> 4
-        if first & 0x0F != (2 if kind in (SUBSCRIBE, UNSUBSCRIBE) else 0):
+        if first & 0x0F != (2 if kind in (SUBSCRIBE, UNSUBSCRIBE, PUBREL) else 0):
             raise ProtocolError(Reason.MALFORMED_PACKET, f"flags 0x{first & 0x0F:x} of packet type {kind}")
         if kind == SUBSCRIBE:
             self._subscribe(data, at, stop)
@@ -487,8 +569,11 @@ class Connection(asyncio.BufferedProtocol):
             self._unsubscribe(data, at, stop)
         elif kind == DISCONNECT:
             self._disconnect(data, at, stop)
+        elif kind == PUBREL:
+            self._release(data, at, stop)
         elif kind == PUBACK:
-            pass  # nothing of ours waits for one: receipts go out at QoS 0
+            # nothing of ours waits for one: receipts go out at QoS 0
+            read_acknowledgement(self._version, data, at, stop)
         elif kind == 0:
             raise ProtocolError(Reason.MALFORMED_PACKET, "packet type 0")
         else:

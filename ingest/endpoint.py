@@ -34,11 +34,17 @@ REFUSALS_PER_SWEEP = 10  # refused sign-ins that become gateway events; the metr
 
 @dataclass(slots=True)
 class Session:
-    """What is kept of a client between its connections, in memory: publishers need no more."""
+    """What is kept of a client between its connections, in memory: publishers need no more.
+
+    unreleased   packet ids received at QoS 2 whose PUBREL hasn't come; until it is committed, the connection that
+                 a delivery came by, then None
+    """
 
     filters: set[str] = field(default_factory=set)
+    unreleased: dict[int, Connection | None] = field(default_factory=dict)
     connection: Connection | None = None
     expires_at: float = 0.0  # by the monotonic clock, while not connected
+    will: tuple[float, Connection] | None = None  # due when, by the same clock, and of which connection
 
 
 class Endpoint:
@@ -133,15 +139,27 @@ class Endpoint:
             return
         for pattern in session.filters:
             self.unsubscribed(connection, pattern)
-        if session.connection is not connection:
-            return  # taken over
+        name = (principal.key_id, connection.client_id)
+        delay_s = 0 if connection.will is None else connection.will.delay_s
+        if session.connection is not connection:  # taken over
+            if not delay_s or self._sessions.get(name) is not session:
+                self._record_will(connection)
+            return
         session.connection = None
+        now = self.clock.monotonic()
         if connection.expiry_s:
-            session.expires_at = self.clock.monotonic() + connection.expiry_s
+            session.expires_at = now + connection.expiry_s
+            if delay_s:
+                session.will = now + min(delay_s, connection.expiry_s), connection
+                return
         else:
-            self._sessions.pop((principal.key_id, connection.client_id), None)
-        if connection.will is not None:
-            will = connection.will
+            self._sessions.pop(name, None)
+        self._record_will(connection)
+
+    def _record_will(self, connection: Connection) -> None:
+        """There is nobody to send a will to: it becomes an event of the gateway."""
+        will, principal = connection.will, connection.principal
+        if will is not None and principal is not None:
             self.pipeline.event(
                 "will",
                 principal.only_gateway(),
@@ -177,14 +195,21 @@ class Endpoint:
         # Each key has client ids of its own: nobody takes over another's session.
         name = (answer.key_id, client_id)
         session = self._sessions.get(name)
-        if session is not None and session.connection is not None:
-            before, session.connection = session.connection, None
+        before = None if session is None else session.connection
+        session_present = (
+            session is not None
+            and not request.clean_start
+            and (before is not None or session.expires_at > self.clock.monotonic())
+        )
+        if session is not None and before is not None:
+            session.connection = None
             for pattern in session.filters:
                 self.unsubscribed(before, pattern)
             before.end(Reason.SESSION_TAKEN_OVER, "another connection has the same client id")
-        elif session is not None and session.expires_at < self.clock.monotonic():
-            session = None
-        session_present = session is not None and not request.clean_start
+        if session is not None and session.will is not None:
+            (_, gone), session.will = session.will, None
+            if not session_present:
+                self._record_will(gone)
         if session is None or not session_present:
             session = Session()
             self._sessions[name] = session
@@ -259,6 +284,9 @@ class Endpoint:
             self._refusals_left = REFUSALS_PER_SWEEP
             self._end_silent()
             for name, session in list(self._sessions.items()):
+                if session.will is not None and session.will[0] < self.now:
+                    (_, gone), session.will = session.will, None
+                    self._record_will(gone)
                 if session.connection is None and session.expires_at < self.now:
                     del self._sessions[name]
 

@@ -20,6 +20,9 @@ V311, V5 = 4, 5
 PINGRESP_BYTES = b"\xd0\x00"
 # A plain PUBACK of each packet id, the same in both versions; 0 stands for QoS 0: nothing to say.
 PUBACKS: tuple[bytes, ...] = (b"", *(b"\x40\x02" + number.to_bytes(2, "big") for number in range(1, 1 << 16)))
+# The answer to a delivery at the endpoint: one at QoS 2 is numbered by its packet id plus QOS_2 and gets a PUBREC.
+QOS_2 = 1 << 16
+ANSWERS = (*PUBACKS, b"", *(b"\x50" + puback[1:] for puback in PUBACKS[1:]))
 
 
 class Reason(IntEnum):
@@ -42,6 +45,7 @@ class Reason(IntEnum):
     SESSION_TAKEN_OVER = 0x8E
     TOPIC_FILTER_INVALID = 0x8F
     TOPIC_NAME_INVALID = 0x90
+    PACKET_IDENTIFIER_NOT_FOUND = 0x92
     RECEIVE_MAXIMUM_EXCEEDED = 0x93
     TOPIC_ALIAS_INVALID = 0x94
     PACKET_TOO_LARGE = 0x95
@@ -103,6 +107,8 @@ class Reader:
             byte = self.byte()
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
+                if shift and not byte:
+                    raise _malformed("a variable byte integer longer than it needs to be")
                 return value
         raise _malformed("a variable byte integer of more than four bytes")
 
@@ -153,9 +159,14 @@ _PROPERTIES = {
     0x26: _PAIR,  # user property
     0x27: _UINT32,  # maximum packet size
 }
+RESPONSE_TOPIC = 0x08
 SUBSCRIPTION_IDENTIFIER = 0x0B
 SESSION_EXPIRY = 0x11
 AUTHENTICATION_METHOD = 0x15
+AUTHENTICATION_DATA = 0x16
+REQUEST_PROBLEM_INFORMATION = 0x17
+WILL_DELAY = 0x18
+REQUEST_RESPONSE_INFORMATION = 0x19
 RECEIVE_MAXIMUM = 0x21
 TOPIC_ALIAS = 0x23
 MAXIMUM_PACKET_SIZE = 0x27
@@ -165,6 +176,7 @@ WILL_PROPERTIES = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x18, 0x26})
 PUBLISH_PROPERTIES = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x23, 0x26})
 SUBSCRIBE_PROPERTIES = frozenset({0x0B, 0x26})
 UNSUBSCRIBE_PROPERTIES = frozenset({0x26})
+ACKNOWLEDGEMENT_PROPERTIES = frozenset({0x1F, 0x26})
 DISCONNECT_PROPERTIES = frozenset({0x11, 0x1F, 0x26})
 
 
@@ -207,10 +219,11 @@ def read_properties(reader: Reader, allowed: frozenset[int]) -> dict[int, int | 
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What a client wants to be told of its sudden end."""
+    """What a client wants to be told of its sudden end, unless its session goes on within `delay_s`."""
 
     topic: str
     payload: bytes
+    delay_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +274,12 @@ def read_connect(data: bytes, start: int, end: int) -> Connect:
             raise ProtocolError(
                 Reason.PROTOCOL_ERROR, "Receive Maximum and Maximum Packet Size must not be 0"
             )
+        if properties.get(REQUEST_PROBLEM_INFORMATION, 0) not in (0, 1) or (
+            properties.get(REQUEST_RESPONSE_INFORMATION, 0) not in (0, 1)
+        ):
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "a property that must be 0 or 1 isn't")
+        if AUTHENTICATION_DATA in properties and AUTHENTICATION_METHOD not in properties:
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "authentication data without a method")
         if AUTHENTICATION_METHOD in properties:
             raise ProtocolError(Reason.BAD_AUTHENTICATION_METHOD, "there is no enhanced authentication here")
         maximum = properties.get(MAXIMUM_PACKET_SIZE)
@@ -269,10 +288,15 @@ def read_connect(data: bytes, start: int, end: int) -> Connect:
     client_id = reader.text()
     will = None
     if has_will:
+        delay_s = 0
         if version == V5:
-            read_properties(reader, WILL_PROPERTIES)
+            delay = read_properties(reader, WILL_PROPERTIES).get(WILL_DELAY, 0)
+            assert isinstance(delay, int)
+            delay_s = delay
         topic = reader.text()
-        will = Will(topic, reader.binary())
+        if not topic:
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "an empty will topic")
+        will = Will(topic, reader.binary(), delay_s)
     user_name = reader.text() if flags & 0x80 else None
     password = reader.binary() if flags & 0x40 else None
     if reader.rest:
@@ -305,10 +329,13 @@ def read_subscribe(version: int, data: bytes, start: int, end: int) -> Subscribe
         raise ProtocolError(Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "a subscription identifier")
     filters = []
     while reader.rest:
-        filters.append(reader.text())
+        pattern = reader.text()
+        filters.append(pattern)
         options = reader.byte()
         if options & 3 == 3 or options & (0xC0 if version == V5 else 0xFC) or options >> 4 & 3 == 3:
             raise _malformed(f"subscription options 0x{options:02x}")
+        if options & 4 and pattern.startswith("$share/"):
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "No Local on a shared subscription")
     if not filters:
         raise ProtocolError(Reason.PROTOCOL_ERROR, "SUBSCRIBE without a filter")
     return Subscribe(packet_id, tuple(filters))
@@ -331,6 +358,19 @@ def _packet_id(reader: Reader) -> int:
     packet_id = reader.uint16()
     if packet_id == 0:
         raise ProtocolError(Reason.PROTOCOL_ERROR, "packet id 0")
+    return packet_id
+
+
+def read_acknowledgement(version: int, data: bytes, start: int, end: int) -> int:
+    """The packet id of a PUBACK or PUBREL. Its reason makes no difference here, and is read for its form alone."""
+    reader = Reader(data, start, end)
+    packet_id = _packet_id(reader)
+    if reader.rest and version == V5:
+        reader.byte()
+        if reader.rest:
+            read_properties(reader, ACKNOWLEDGEMENT_PROPERTIES)
+    if reader.rest:
+        raise _malformed(f"{reader.rest} bytes behind the end of an acknowledgement")
     return packet_id
 
 
@@ -393,9 +433,8 @@ def connack_properties(
     session_expiry_s: int | None = None,
     assigned_client_id: str | None = None,
 ) -> bytes:
-    """What we can do: QoS up to 1, no topic aliases (left out: 0), no shared subscriptions or their identifiers."""
+    """What we can do: QoS 2 and no topic aliases (by leaving both out), no shared subscriptions, no identifiers."""
     result = b"\x21" + receive_maximum.to_bytes(2, "big")
-    result += b"\x24\x01"
     result += b"\x27" + maximum_packet_size.to_bytes(4, "big")
     result += b"\x29\x00\x2a\x00"
     if session_expiry_s is not None:
@@ -405,9 +444,17 @@ def connack_properties(
     return result
 
 
-def puback(packet_id: int, reason: int) -> bytes:
-    """A PUBACK of MQTT 5 with a reason."""
-    return b"\x40\x03" + packet_id.to_bytes(2, "big") + bytes((reason,))
+def answer_with(number: int, reason: int) -> bytes:
+    """A PUBACK, or the PUBREC of a packet id plus QOS_2, of MQTT 5 with a reason."""
+    first = b"\x50\x03" if number >= QOS_2 else b"\x40\x03"
+    return first + (number & 0xFFFF).to_bytes(2, "big") + bytes((reason,))
+
+
+def pubcomp(version: int, packet_id: int, reason: Reason) -> bytes:
+    """A PUBCOMP; 3.1.1 has no reasons."""
+    if version == V5 and reason:
+        return b"\x70\x03" + packet_id.to_bytes(2, "big") + bytes((reason,))
+    return b"\x70\x02" + packet_id.to_bytes(2, "big")
 
 
 def suback(version: int, packet_id: int, reasons: list[int]) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi.routing import APIRoute
-
 from accounting.factors.load import load as load_library
 from api.app import create_app
 from api.settings import ApiSettings
@@ -19,7 +17,6 @@ from domain.reading import Flag, Quality
 from domain.unit import QUANTITIES, UNITS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "contract.md").read_text()
-NOT_BUILT_YET = PAGE.split("Not built yet:")[1].split("\n\n")[0]
 
 
 def coded(text: str) -> set[str]:
@@ -44,11 +41,9 @@ def test_routes_are_those_that_answer() -> None:
         for first in firsts
         for route in coded(first)
     }
-    built = {path for path in said if path not in NOT_BUILT_YET}
     # POST /v1/readings is ingest's, mounted by the front door
-    assert built - {"/v1/readings"} <= answered
+    assert said - {"/v1/readings"} <= answered
     assert {path for path in answered if path.startswith("/v1")} <= said
-    assert not [route for route in app.routes if isinstance(route, APIRoute) and route.path in NOT_BUILT_YET]
 
 
 def test_quantities_units_qualities_and_flags_are_the_closed_lists() -> None:
@@ -65,8 +60,7 @@ def test_commands_settings_and_scopes_are_there() -> None:
     section = PAGE.split("## 4.")[1].split("## 5.")[0]
     listed = section.strip().split("\n\n")[1].split(" · ")
     named = {re.sub(r"^`(carbonmeter )?", "", part).split()[0].strip("`").split("|")[0] for part in listed}
-    unbuilt = {name for name in named if f"carbonmeter {name}" in NOT_BUILT_YET}
-    assert named - unbuilt == set(command_names())
+    assert named == set(command_names())
     assert coded(section) & {PREFIX + "HOME"}
     known = {PREFIX + each.metadata["name"] for each in described()}
     assert set(re.findall(rf"{PREFIX}[A-Z_]+", section)) <= known

@@ -295,11 +295,12 @@ def publish_packet(
     version: int = 5,
     qos: int = 1,
     retain: bool = False,
+    is_repeat: bool = False,
     properties: bytes = b"",
 ) -> bytes:
     body = text(topic) + (packet_id.to_bytes(2, "big") if qos else b"")
     body += varint(len(properties)) + properties if version == 5 else b""
-    return packet(0x30 | qos << 1 | retain, body + payload)
+    return packet(0x30 | is_repeat << 3 | qos << 1 | retain, body + payload)
 
 
 def subscribe_packet(*filters: str, packet_id: int = 1, version: int = 5, qos: int = 1) -> bytes:

@@ -169,7 +169,7 @@ def test_connack_announces_our_limits(server: Running):
         body = client.connect()
     answer, _ = mqtt5.read(memoryview(packet(0x20, body)))
     assert isinstance(answer, mqtt5.ConnAckPacket)
-    assert (answer.receive_max, answer.max_qos, answer.max_packet_size) == (4096, 1, 1 << 20)
+    assert (answer.receive_max, answer.max_qos, answer.max_packet_size) == (4096, 2, 1 << 20)
     assert answer.topic_alias_max == 0
     assert not answer.shared_subscription_available
     assert answer.assigned_client_id is None
@@ -541,6 +541,59 @@ def test_a_will_becomes_an_event_unless_the_client_says_goodbye(server: Running)
     assert [kind for kind, _, _ in found] == ["will"]
     assert "rude" in found[0][1]
     assert "gone" in found[0][1]
+
+
+def with_will(client: Client, delay_s: int, *, clean: bool = False) -> bytes:
+    """Connect with a session of a minute and a will; the CONNACK's body."""
+    delay = b"\x18" + delay_s.to_bytes(4, "big")
+    body = text("MQTT") + bytes((5, 0x06 if clean else 0x04)) + b"\x00\x3c" + b"\x05\x11\x00\x00\x00\x3c"
+    body += text("keeper") + bytes((len(delay),)) + delay + text("a/b") + text("gone")
+    client.send(packet(0x10, body))
+    return client.receive()[1]
+
+
+def wills(server: Running) -> int:
+    return sum(kind == "will" for kind, _, _ in events(server.database))
+
+
+def test_a_delayed_will_waits_and_is_dropped_when_the_session_goes_on(server: Running):
+    with Client(server.port) as client:
+        with_will(client, 3600)
+    assert server.ingest.endpoint is not None
+    wait_for(lambda: server.ingest.endpoint.connections == 0)
+    with Client(server.port) as client:
+        assert with_will(client, 1)[0] == 1
+    wait_for(lambda: wills(server))
+    assert wills(server) == 1, "the second alone, after its second"
+
+
+def test_a_new_session_ends_the_old_one_and_its_will_is_recorded(server: Running):
+    with Client(server.port) as client:
+        with_will(client, 3600)
+    assert server.ingest.endpoint is not None
+    wait_for(lambda: server.ingest.endpoint.connections == 0)
+    with Client(server.port) as client:
+        assert with_will(client, 3600, clean=True)[0] == 0
+        wait_for(lambda: wills(server) == 1)
+
+
+def test_who_is_taken_over_leaves_a_will_unless_it_is_delayed(server: Running):
+    with Client(server.port) as first, Client(server.port) as second, Client(server.port) as third:
+        with_will(first, 3600)
+        with_will(second, 0)
+        assert first.end() == 0x8E
+        with_will(third, 0)
+        assert second.end() == 0x8E
+        wait_for(lambda: wills(server))
+        assert wills(server) == 1
+
+
+def test_a_goodbye_that_asks_for_it_keeps_the_will(server: Running):
+    with Client(server.port) as client:
+        with_will(client, 0)
+        client.send(b"\xe0\x01\x04")
+        client.end()
+    wait_for(lambda: wills(server) == 1)
 
 
 def test_a_clean_stop_commits_and_acknowledges_what_was_taken(registered: Database):

@@ -133,14 +133,14 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 @st.composite
 def packets(draw: Any, version: int) -> bytes:
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 10))
     if kind <= 5:
         return publish_packet(
             draw(st.sampled_from([form_a(reading(1)), b"", b"x" * 200, b"12.5", b"y" * 20_000])),
             draw(st.sampled_from([TOPIC, TOPIC + "x", "elsewhere"])),
-            packet_id=draw(st.integers(1, 65_535)),
+            packet_id=draw(st.one_of(st.integers(1, 3), st.integers(1, 65_535))),
             version=version,
-            qos=draw(st.sampled_from([0, 1, 1, 1])),
+            qos=draw(st.sampled_from([0, 1, 1, 1, 2, 2])),
             retain=draw(st.booleans()),
             properties=draw(st.sampled_from([b"", b"", b"\x01\x01", b"\x26\x00\x01a\x00\x01b"])),
         )
@@ -150,6 +150,8 @@ def packets(draw: Any, version: int) -> bytes:
         return subscribe_packet("#", version=version)
     if kind == 8:
         return packet(draw(st.integers(0, 255)), draw(st.binary(max_size=12)))
+    if kind == 9:
+        return packet(0x62, draw(st.integers(0, 3)).to_bytes(2, "big"))
     return draw(st.binary(max_size=12))
 
 

@@ -51,7 +51,7 @@ def test_connect_as_another_implementation_writes_it():
     found = mp.read_connect(*body_of(sent.write()))
     assert (found.client_id, found.user_name, found.password) == ("client", "u", b"p")
     assert (found.keep_alive_s, found.session_expiry_s, found.maximum_packet_size) == (10, 100, 1000)
-    assert found.will == mp.Will("a/b", b"gone")
+    assert found.will == mp.Will("a/b", b"gone", 5)
 
 
 def test_what_we_write_is_what_another_implementation_reads():
@@ -63,7 +63,7 @@ def test_what_we_write_is_what_another_implementation_reads():
     )
     assert isinstance(connack, mqtt5.ConnAckPacket)
     assert connack.session_present
-    assert (connack.receive_max, connack.max_packet_size, connack.max_qos) == (4096, 1 << 20, 1)
+    assert (connack.receive_max, connack.max_packet_size, connack.max_qos) == (4096, 1 << 20, 2)
     assert (connack.session_expiry_interval, connack.assigned_client_id) == (5, "auto-1")
     assert not connack.shared_subscription_available
     assert not connack.subscription_id_available
@@ -71,7 +71,7 @@ def test_what_we_write_is_what_another_implementation_reads():
     assert isinstance(publish, mqtt5.PublishPacket)
     assert (publish.topic, publish.payload, publish.qos) == ("a/b", b"{}", 0)
     for reason in (Reason.NOT_AUTHORIZED, Reason.TOPIC_NAME_INVALID):
-        puback, _ = mqtt5.read(memoryview(mp.puback(7, reason)))
+        puback, _ = mqtt5.read(memoryview(mp.answer_with(7, reason)))
         assert isinstance(puback, mqtt5.PubAckPacket)
         assert (puback.packet_id, int(puback.reason_code)) == (7, reason)
     plain, _ = mqtt5.read(memoryview(mp.PUBACKS[65535]))

@@ -130,7 +130,10 @@ class Outcome:
 
         for gateway, stored in zip(self.gateways, self.stored.tolist(), strict=True):
             if stored:
-                add(gateway, Delta(received=stored, stored=stored))
+                # spelled out: a batch of single readings may have as many gateways as rows
+                known = sums.get(gateway.names)
+                delta = Delta(stored, stored, 0, 0)
+                sums[gateway.names] = delta if known is None else known + delta
         for hold in self.holds:
             add(hold.gateway, Delta(received=1, held=1))
         for rejection in self.rejections:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,6 +88,7 @@ class Pipeline:
         self._filling = Batch(self._routes, self._rules)
         self._events: deque[GatewayEvent] = deque()
         self._jobs: queue.SimpleQueue[tuple[Batch, list[GatewayEvent]] | None] = queue.SimpleQueue()
+        self._taken: Counter[str] = Counter()  # messages by where they came from, not counted yet
         self._committing_bytes = 0
         self._is_busy = False
         self._is_scheduled = False
@@ -122,7 +123,7 @@ class Pipeline:
 
     def submit(self, chunk: Chunk) -> None:
         """Take a chunk in. Its source hears of it once it is committed, and never if that doesn't happen."""
-        DELIVERIES.labels(chunk.via).inc(len(chunk.topics))
+        self._taken[chunk.via] += len(chunk.topics)
         self._filling.add(chunk)
         if not self._is_busy and not self._is_scheduled:
             self._is_scheduled = True
@@ -147,7 +148,11 @@ class Pipeline:
             self._loop.call_later(self._bounds.linger_s, self._hand_over)
 
     def measure(self) -> None:
-        """Set the gauges; called now and then."""
+        """Set the gauges, and count what was taken in; called now and then."""
+        # A chunk may be a single message: counting it at once would cost as much as reading it.
+        for via, count in self._taken.items():
+            DELIVERIES.labels(via).inc(count)
+        self._taken.clear()
         filling, bounds = self._filling, self._bounds
         WAITING.set(
             max(
@@ -172,6 +177,7 @@ class Pipeline:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._writer.close()
+        self.measure()
         if not self.failure.done():
             self.failure.cancel()
 

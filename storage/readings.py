@@ -44,9 +44,12 @@ READING_DTYPE = np.dtype(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delta:
-    """What a batch adds to the account of a gateway. received = stored + held + rejected, always."""
+    """What a batch adds to the account of a gateway. received = stored + held + rejected, always.
+
+    Not frozen: there are as many as gateways in a batch, and a frozen one takes three times as long to make.
+    """
 
     received: int = 0
     stored: int = 0

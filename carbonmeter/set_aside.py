@@ -1,9 +1,8 @@
-"""What `deadletters` and `held` share: which of them are meant, and by whom."""
+"""What `deadletters` and `held` share: which of them are meant."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Iterable
 
 from api.operations import Selection
@@ -53,15 +52,6 @@ def chosen(arguments: argparse.Namespace) -> Selection:
         raise FaultyDocument(faults)
     ids = tuple(getattr(arguments, "ids", ()))
     return Selection(ids or None, arguments.reason, arguments.gateway, from_us)
-
-
-def by_whom(arguments: argparse.Namespace) -> str:
-    if arguments.by:
-        return str(arguments.by)
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody"  # an account without a name, as in some containers
 
 
 def said(counts: Iterable[tuple[str, int]]) -> str:

@@ -156,9 +156,13 @@ def published(conn: Connection, id_: int) -> Published | None:
 
 
 def published_of(
-    conn: Connection, enterprise_id: int, year: int | None, after: tuple[int, int] | None, limit: int
+    conn: Connection,
+    enterprise_id: int,
+    year: int | None,
+    after: tuple[int, int] | None = None,
+    limit: int | None = None,
 ) -> list[Published]:
-    """The published reports of an enterprise (and year), by time, then id, beyond (time [µs], id)."""
+    """The published reports of an enterprise (and year), by time, then id, beyond (time [µs], id); at most `limit`."""
     rows = conn.execute(
         f"""{_PUBLISHED}
             WHERE r.enterprise_id = %(enterprise)s AND (%(year)s::integer IS NULL OR r.year = %(year)s)

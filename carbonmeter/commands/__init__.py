@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias
 
 from carbonmeter.embedded import database_url
 from carbonmeter.settings import Settings
+from domain.errors import Refused
 from storage.database import Connection, connect, guard
 from storage.migrate import is_current, migrate
 
@@ -49,6 +51,16 @@ class Context:
         """A connection to that database, one transaction: committed at the end, rolled back by an error."""
         with self.database_url() as url, connect(url, f"carbonmeter {self.arguments.command}") as conn:
             yield conn
+
+
+def by_whom(arguments: argparse.Namespace) -> str:
+    """Who does this: what `--by` says, else the user's name."""
+    if arguments.by:
+        return str(arguments.by)
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a user without a name, as in some containers
+        raise Refused("who does this isn't known: say so with --by NAME") from error
 
 
 def print_json(value: Any) -> None:

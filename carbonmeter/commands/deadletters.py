@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from carbonmeter.commands import Context, Subparsers, print_json, print_table
+from carbonmeter.commands import Context, Subparsers, by_whom, print_json, print_table
 from carbonmeter.operations import SetAside
-from carbonmeter.set_aside import add_choice, add_limit, by_whom, chosen, said
+from carbonmeter.set_aside import add_choice, add_limit, chosen, said
 from domain.errors import RejectReason
 from domain.interval import format_time, to_us
 from storage import set_aside

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from carbonmeter.commands import Context, Subparsers, print_json, print_table
-from carbonmeter.set_aside import add_limit, by_whom
+from carbonmeter.commands import Context, Subparsers, by_whom, print_json, print_table
+from carbonmeter.set_aside import add_limit
 from domain.errors import Fault, FaultyDocument, Refused
 from domain.finding import RULES_ACTOR, Finding
 from domain.interval import format_time, parse_time, to_us

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from accounting.history.template_xlsx import template_xlsx
 from accounting.history.vocabulary import Provenance
 from api.history import Document, SentFile, import_file, recompute, result_here
 from api.history_json import completeness_json, imported_json, version_json, year_json
-from carbonmeter.commands import Context, Subparsers, print_json, print_table, progress
+from carbonmeter.commands import Context, Subparsers, by_whom, print_json, print_table, progress
 from carbonmeter.distribute import over_enterprises
 from domain.errors import Fault, FaultyDocument, Refused
 from domain.identity import uscc_fault
@@ -118,7 +117,7 @@ def _import(context: Context, arguments: argparse.Namespace) -> int:
                 registry_storage.load(conn),
                 load_library(),
                 file,
-                by="" if dry_run else _by(arguments),
+                by="" if dry_run else by_whom(arguments),
                 this_year=registry_storage.calendar(conn).local(to_us(datetime.now(UTC))).year,
                 why="" if dry_run else arguments.why,
                 dry_run=dry_run,
@@ -183,15 +182,6 @@ def _print_years(years: list[dict[str, Any]]) -> None:
 def _progress(done: int, of: int) -> None:
     if of > _PROGRESS_YEARS and (done % _PROGRESS_YEARS == 0 or done == of):
         progress(f"{done:,} of {of:,} years computed" + ("\n" if done == of and sys.stderr.isatty() else ""))
-
-
-def _by(arguments: argparse.Namespace) -> str:
-    if arguments.by:
-        return str(arguments.by)
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a user without a name, as in some containers
-        raise Refused("who does this isn't known: say so with --by NAME") from error
 
 
 # --- list
@@ -268,7 +258,7 @@ def _recompute(context: Context, arguments: argparse.Namespace) -> int:
             conn,
             registry_storage.load(conn),
             load_library(),
-            by="" if arguments.dry_run else _by(arguments),
+            by="" if arguments.dry_run else by_whom(arguments),
             why=arguments.why,
             dry_run=arguments.dry_run,
             many=on_workers if arguments.scheduler else None,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from accounting.factors import load as factors
 from carbonmeter.catalogue import FactorCatalogue
-from carbonmeter.commands import Context, Subparsers, print_json, progress
+from carbonmeter.commands import Context, Subparsers, by_whom, print_json, progress
 from domain.document_text import json_text, yaml_text
-from domain.errors import FaultyDocument, Refused
+from domain.errors import FaultyDocument
 from domain.interval import parse_time
 from storage import registry
 from storage.database import connect
@@ -106,7 +105,7 @@ def _catalogue() -> FactorCatalogue:
 
 def _import(context: Context, arguments: argparse.Namespace) -> int:
     document = _document(arguments.file)
-    by = _user() if arguments.by is None else arguments.by
+    by = by_whom(arguments)
     if arguments.dry_run:
         return _rehearse(context, arguments, document, by)
     with context.database() as conn:
@@ -206,13 +205,6 @@ def _export(context: Context, arguments: argparse.Namespace) -> int:
     else:
         Path(arguments.file).write_text(text, "utf-8")
     return 0
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a user without a name, as in some containers
-        raise Refused("who makes this change isn't known: say so with --by NAME") from error
 
 
 def _ordered(counts: Mapping[str, int]) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,7 +12,7 @@ from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_factors
 from accounting.run import Accountant, rules_of
 from accounting.work import Cause
-from carbonmeter.commands import Context, Subparsers, print_json, progress
+from carbonmeter.commands import Context, Subparsers, by_whom, print_json, progress
 from carbonmeter.restatement import document_works, over_workers, show, told
 from domain.errors import Refused
 from domain.registry import Registry
@@ -75,7 +74,7 @@ def run(context: Context) -> int:
         conn.commit()
         library = load_factors()
         accountant = Accountant(conn, library, rules)
-        cause = Cause("rules", None, arguments.by or getpass.getuser(), arguments.why)
+        cause = Cause("rules", None, by_whom(arguments), arguments.why)
         if arguments.dry_run:
             days = _days(arguments)
             restated = accountant.rehearse(

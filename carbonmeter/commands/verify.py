@@ -1,11 +1,16 @@
-"""`carbonmeter verify`: walk the promises over a live database; exit code 1 where one doesn't hold."""
+"""`carbonmeter verify`: walk the promises over a live database; exit code 1 where one doesn't hold.
+
+`--chaos` proves them on a server of its own instead, under faults; the configured database is never touched.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table, progress
+from domain.errors import Refused
 
 
 def register(subparsers: Subparsers) -> None:
@@ -16,10 +21,30 @@ def register(subparsers: Subparsers) -> None:
         help="leave out computing the whole ledger again, for which accounting has to wait",
     )
     parser.add_argument("--json", action="store_true", help="for machines")
+    chaos = parser.add_argument_group("faults", "on a server of its own in a temporary folder")
+    chaos.add_argument(
+        "--chaos",
+        action="store_true",
+        help="strike a server under load with faults, and look that nothing is lost and the books are right",
+    )
+    chaos.add_argument("--runs", type=int, default=10, metavar="N", help="seeded runs (10)")
+    chaos.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the first run (1); the next has N + 1"
+    )
+    chaos.add_argument("--faults", type=int, default=2, metavar="N", help="blows in each run (2)")
+    chaos.add_argument(
+        "--recovery-s",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="within which all must work again after a fault has ended (30)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(context: Context) -> int:
+    if context.arguments.chaos:
+        return _chaos(context)
     from carbonmeter import audit  # the kernels and the factors: not while the usage is printed
 
     checks = []
@@ -46,3 +71,80 @@ def run(context: Context) -> int:
             print("  …")
     print("\nthe promises hold" if not broken else f"\n{len(broken)} of {len(checks)} checks found faults")
     return 1 if broken else 0
+
+
+def _chaos(context: Context) -> int:
+    from bench.chaos.run import Options, Report
+    from bench.chaos.run import run as runs
+
+    arguments = context.arguments
+    if arguments.runs < 1 or arguments.faults < 0 or arguments.recovery_s <= 0:
+        raise Refused("--runs must be at least 1, --faults at least 0, and --recovery-s above 0")
+    options = Options(arguments.seed, arguments.runs, arguments.faults, arguments.recovery_s)
+    began = time.monotonic()
+    left_out: list[str] = []
+
+    def say(text: str) -> None:
+        left_out.append(text)
+        print(text, file=sys.stderr, flush=True)
+
+    reports: list[Report] = []
+    for report in runs(options, say):
+        reports.append(report)
+        if not arguments.json:
+            _print(report)
+    bad = [report for report in reports if report.problems]
+    recoveries = sorted(
+        blow.recovery_s for report in reports for blow in report.blows if blow.recovery_s is not None
+    )
+    totals = {
+        "runs": len(reports),
+        "faults": sum(report.faults for report in reports),
+        "messages": sum(report.messages for report in reports),
+        "readings": sum(report.readings for report in reports),
+        "duplicates": sum(report.duplicates for report in reports),
+        "samples": sum(report.samples for report in reports),
+        "recovery_s_median": recoveries[len(recoveries) // 2] if recoveries else None,
+        "recovery_s_max": recoveries[-1] if recoveries else None,
+        "seconds": time.monotonic() - began,
+    }
+    if arguments.json:
+        print_json(
+            {
+                "holds": not bad,
+                "left_out": left_out,
+                **totals,
+                "reports": [each.as_dict() for each in reports],
+            }
+        )
+        return 1 if bad else 0
+    print(
+        f"\n{totals['runs']} runs, {totals['faults']} faults, {totals['readings']:,} readings"
+        f" ({totals['duplicates']:,} stored twice and counted once), {totals['samples']:,} looks at accounts"
+    )
+    if recoveries:
+        print(
+            f"recovered within {totals['recovery_s_median']:.1f} s (median), {recoveries[-1]:.1f} s at most,"
+            " after a fault's end"
+        )
+    print("nothing was lost and the books are right" if not bad else f"{len(bad)} runs found faults")
+    return 1 if bad else 0
+
+
+def _print(report: object) -> None:
+    from bench.chaos.run import Report
+
+    assert isinstance(report, Report)
+    struck = []
+    for blow in report.blows:
+        names = " + ".join(blow.faults) or f"(left out: {', '.join(blow.skipped)})"
+        struck.append(names if blow.recovery_s is None else f"{names}: {blow.recovery_s:.1f} s")
+    print(
+        f"seed {report.seed}: {report.readings:,} readings of {report.gateways} gateways in {report.seconds:.0f} s; "
+        + "; ".join(struck),
+        flush=True,
+    )
+    for problem in report.problems:
+        print(f"  FAULT {problem}", flush=True)
+    if report.problems:
+        print(f"  again: {report.again}", flush=True)

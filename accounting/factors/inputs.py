@@ -193,6 +193,20 @@ class Inputs:
         if fault not in self.faults:
             self.faults.append(fault)
 
+    def check_shares(self) -> None:
+        """Notes shares of one whole that add up to more than it, among the values that were used."""
+        used = {value.name: value for value in self.used}
+        for names in self.method.shares:
+            shares = [used[name] for name in names if name in used]
+            together = sum((value.value for value in shares), Fraction(0))
+            if together > 1 and not any(value.value > 1 for value in shares):
+                listed = " and ".join(f"{value.name} ({value.text})" for value in shares)
+                given = [name for name in names if name in self.given]
+                self.fault(
+                    given[0] if given else names[0],
+                    f"{listed} are shares of one whole and add up to {fraction_text(together)}, at most 1",
+                )
+
     def check(self) -> None:
         """Raises FactorNotFound with every fault."""
         if self.faults:

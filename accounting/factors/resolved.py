@@ -73,6 +73,7 @@ def resolved(inputs: Inputs, unit: str) -> Resolved:
     `inputs.faults` then has each fault with its field; a unit that can't be converted is one of `unit`.
     """
     linear = linear_form(inputs)
+    inputs.check_shares()
     inputs.check()
     dimensions = {UNITS[each].dimension for each in inputs.method.units}
     if UNITS[linear.unit].dimension not in dimensions and not inputs.metered:

@@ -24,7 +24,6 @@ _YEAR = re.compile(r"(\d{4})年?\Z", re.ASCII)
 _DAY = re.compile(
     r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日)\Z", re.ASCII
 )
-_SHARES = ("fraction",)  # units that a cell shown as a percentage is a value of
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +307,7 @@ class RowReader:
                 index, f"{code} is formatted as a date; format the cell as a number", code, cell.text
             )
             return None
-        if cell.kind is CellKind.PERCENT and column.unit not in _SHARES:
+        if cell.kind is CellKind.PERCENT and not _is_share(column):
             text = f"{code} is formatted as a percentage; format the cell as a number and write what is meant"
             self._fault_at(index, text, code, cell.text)
             return None
@@ -323,6 +322,14 @@ class RowReader:
             )
             return None
         return text
+
+
+def _is_share(column: Column) -> bool:
+    """Whether a cell that holds 0.93 and shows 93 % can only mean 0.93: in a column of fractions, by its header or
+    since the parameter without a unit is one. In a column of percents it might as well be 93, or 0.93 %."""
+    if column.unit is None:
+        return column.parameter in vocabulary.fractions()
+    return column.unit == vocabulary.FRACTION
 
 
 def registered_edition(enterprise: Enterprise, period: tuple[date, date] | None) -> str | None:

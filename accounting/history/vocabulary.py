@@ -32,6 +32,9 @@ PROVENANCE_ZH: Mapping[Provenance, str] = {
 }
 
 
+FRACTION = "fraction"  # the unit of a share of 1
+
+
 def label(code: str, name: str) -> str:
     """An entry of a list in a template."""
     return code if not name or name == code else f"{code} {name}"
@@ -50,6 +53,20 @@ def provenances() -> Mapping[str, str]:
 @cache
 def industries() -> Mapping[str, str]:
     return _words((each.code, (each.name_zh, each.name_en)) for each in load().industries.values())
+
+
+@cache
+def fractions() -> frozenset[str]:
+    """Parameters whose values are fractions of 1 in every unit that a method has them in."""
+    methods = load()
+    bases = {(each.parameter, each.base) for each in methods.parameter_units}
+    same = {
+        (each.parameter, each.base)
+        for each in methods.parameter_units
+        if each.unit == FRACTION and each.factor == 1
+    }
+    others = {parameter for parameter, _ in bases - same}
+    return frozenset(parameter for parameter, _ in same if parameter not in others)
 
 
 @cache

@@ -228,6 +228,7 @@ class _Reader:
         self.tables: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
 
     def read_all(self) -> dict[tuple[str, str], Mapping[str, Method]]:
+        self._check_shares()
         files: list[tuple[Path, dict[str, Any]]] = []
         for path in sorted(self.folder.glob("*/*.toml")):
             table = read_toml(path, self.faults)
@@ -331,6 +332,7 @@ class _Reader:
             fuels=tuple(table.get("fuels", ())),
             other_group=tuple(table.get("other_group", ())),
             material_gas=dict(table.get("material_gas", {})),
+            shares=tuple(tuple(names) for names in kind.get("shares", ())),
             factors_from=factors_from,
             note=table.get("note", ""),
         )
@@ -366,6 +368,15 @@ class _Reader:
         return ParameterSpec(
             name, units, place, default, table.get("required_with"), table.get("replaced_by")
         )
+
+    def _check_shares(self) -> None:
+        for code, kind in self.kinds.items():
+            specs = kind.get("parameters", {})
+            for names in kind.get("shares", ()):
+                units = [specs.get(name, {}).get("units") for name in names]
+                if len(set(names)) < 2 or any(each != ["fraction"] for each in units):
+                    message = f"{code}: shares {', '.join(names)} must be two or more parameters in fraction"
+                    self.faults.add(self.folder / "kinds.toml", message)
 
     def _date(self, path: Path, code: str, text: str | None) -> date | None:
         if text is None:

@@ -78,6 +78,7 @@ class Method:
     fuels: tuple[str, ...] = ()  # empty: any
     other_group: tuple[str, ...] = ()  # materials that belong to another source
     material_gas: dict[str, str] = field(default_factory=dict)
+    shares: tuple[tuple[str, ...], ...] = ()  # parameters that are shares of one whole, whole by whole
     factors_from: str | None = None  # the edition whose process factors it uses, if not its own
     note: str = ""
 

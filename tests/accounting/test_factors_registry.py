@@ -108,6 +108,8 @@ def test_sources_that_can_be_counted_pass(
          "material 'compressor_station' belongs to another source than production_fugitive; known here are gas_g"),
         ("electronics", None, "fc_byproduct", None, "NF3>CF4", (parameter("capture", "1.2"),), "kg",
          "capture (1.2) must be within 0..1"),
+        ("cement", None, "clinker_calcination", None, None, (parameter("cao", "0.65"), parameter("mgo", "0.4")), "t",
+         "cao (0.65) and mgo (0.4) are shares of one whole and add up to 1.05, at most 1"),
         ("steel", None, "fuel_combustion", None, None, (), "t", "no fuel is named"),
         ("steel", None, "fuel_combustion", "coal", None, (), "t", "fuel 'coal' is in no table"),
         ("steel", None, "fuel_combustion", "anthracite", None, (), "nm3", "nm3 can't be converted to t"),

@@ -133,6 +133,30 @@ def test_a_share_may_be_shown_as_a_percentage() -> None:
     assert found[0].activity["parameters"] == {"purity": {"value": "0.95", "unit": "fraction"}}
 
 
+def test_a_fraction_shown_as_a_percentage_needs_no_unit_in_its_header() -> None:
+    """0.93 shown as 93 % is 0.93 where the parameter is a fraction of 1; of percents and masses one can't know."""
+    header = ("uscc", "year", "source", "amount", "unit", "oxidation_rate", "conversion", "provenance")
+    row = (STEEL, 2023, "x", 1, "t", 0.93, 0.005, "核查")
+    content = xlsx({"d": [header, row, (*row[:3], 2, *row[4:])]}, {"F2": "0%", "G2": "0.0%", "F3": "0%"})
+    found, faults = read(content)
+    assert faults == []
+    assert [each.activity["parameters"] for each in found] == [
+        {"oxidation_rate": "0.93", "conversion": "0.005"}
+    ] * 2
+    refused = (
+        "carbon_content_mass", "co2_percent", "co2_percent [percent]", "oxidation_rate [percent]", "oxidation_rate [%]",
+        "emission_factor", "ncv", "cod_in",
+    )  # fmt: skip
+    header = ("uscc", "year", "source", "amount", "unit", *refused, "provenance")
+    content = xlsx(
+        {"d": [header, (STEEL, 2023, "x", 1, "t", *[0.82] * len(refused), "核查")]},
+        {f"{column}2": "0%" for column in "FGHIJKLM"},
+    )
+    _, faults = read(content)
+    assert {fault.place for fault in faults} == {f"d!{column}2" for column in "FGHIJKLM"}
+    assert all("is formatted as a percentage" in fault.message for fault in faults)
+
+
 def test_what_holds_for_the_whole_file_need_not_be_said_by_its_rows() -> None:
     content = csv(("year", "source", "amount", "unit"), ("2023", "purchased_electricity", "5", "MWh"))
     found, faults = read(content, defaults=FileDefaults(STEEL, Provenance.ESTIMATED))

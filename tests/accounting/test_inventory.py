@@ -468,6 +468,49 @@ def test_a_number_that_is_none_or_has_no_end_is_refused_at_its_place(number: str
     assert len(found["activities[0].amount"]) < 200
 
 
+FLARE = {"carbon_content_mass": "5", "flow_rate": "1"}
+
+
+@pytest.mark.parametrize(
+    ("industry", "source", "names", "others"),
+    [
+        ("cement", "clinker_calcination", ("cao", "mgo"), {}),
+        ("cement", "kiln_dust", ("cao", "mgo"), {}),
+        ("ceramics", "carbonate_raw_material", ("caco3", "mgco3"), {"utilization": "1"}),
+        ("aluminium", "anode_consumption", ("sulfur", "ash"), {}),
+        ("oil_gas", "flare_normal", ("co2_fraction", "ch4_fraction"), {"carbon_content_mass": "5"}),
+        ("oil_gas", "flare_accident", ("co2_fraction", "ch4_fraction"), FLARE),
+        ("petrochemicals", "ethylene_decoking", ("co2_fraction", "co_fraction"), {"flow_rate": "1"}),
+    ],
+)
+def test_shares_of_one_whole_are_at_most_all_of_it(
+    industry: str, source: str, names: tuple[str, str], others: dict[str, str]
+) -> None:
+    activity = {"source": source, "amount": "1"}
+    activity["unit"] = LIBRARY.methods.sources(industry, LIBRARY.methods.own_edition(industry))[source].units[
+        0
+    ]
+    first, second = names
+
+    def given(share: str) -> dict[str, Any]:
+        parameters = {**others, first: "0.7", second: {"value": share, "unit": "percent"}}
+        return document({**activity, "parameters": parameters}, industry=industry)
+
+    assert inventory_answer(given("30"), LIBRARY)["activities"]
+    assert faults(given("30.1")) == {
+        f"activities[0].parameters.{first}": (
+            f"{first} (0.7) and {second} (0.301) are shares of one whole and add up to 1.001, at most 1"
+        )
+    }
+    assert list(faults(given("101"))) == [f"activities[0].parameters.{second}"]  # that one alone is wrong
+
+
+def test_a_default_counts_among_the_shares_of_a_whole() -> None:
+    anodes = {"source": "anode_consumption", "amount": "1", "unit": "t", "parameters": {"sulfur": "0.999"}}
+    (message,) = faults(document(anodes, industry="aluminium")).values()
+    assert "sulfur (0.999) and ash (0.004) are shares of one whole and add up to 1.003" in message
+
+
 def test_more_recovered_than_there_was_is_a_fault() -> None:
     repair = {"source": "sf6_repair", "amount": "90", "unit": "kg", "parameters": {"recovered": "95"}}
     assert faults(document(repair, industry="power_grid")) == {

@@ -682,7 +682,7 @@ def test_channels_of_another_enterprise_are_out_of_reach() -> None:
         ("parks: []\n---\nparks: []", ["line 2: a second document begins; a file holds one"]),
         ("[" * 100_000, ["is nested deeper than 24 levels"]),
         ('{"a":' * 3_000 + "1" + "}" * 3_000, None),
-        ('{"parks": NaN}', ["NaN is no value of JSON"]),
+        ('{"parks": NaN}', ["parks: a list is expected, this is NaN, which is no value of JSON"]),
         (b"parks: \xff", ["line 1: is not UTF-8: invalid start byte"]),
         ("parks: \x01", None),
     ],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from domain.errors import Refused
 from domain.interval import HOUR_US
+from domain.ledger import EVERY_SHARD
 from storage import database as storage_database
+from storage.emissions import last_runs, latest_rules_and_factor_set
+from storage.ledger import Books, Cursor
 from storage.migrate import Migration, migrate, migrations
 from tests import servers
 from tests.servers import CALENDAR_OFFSET_US, Database
@@ -66,6 +70,27 @@ def test_a_new_migration_is_applied_to_a_database_with_rows(plain_database: Data
         assert conn.execute("SELECT uscc, more FROM enterprises").fetchall() == [("A", "x")]
         with pytest.raises(Refused, match=r"migration 9999_more.sql, which this release doesn't know"):
             migrate(conn, CALENDAR_OFFSET_US)
+
+
+def test_books_of_a_release_with_one_cursor_go_on_in_every_shard(empty_database: Database) -> None:
+    steps = migrations()
+    before = [step for step in steps if step.number < 8]
+    with empty_database.connect() as conn:
+        migrate(conn, CALENDAR_OFFSET_US, before)
+        conn.execute("INSERT INTO runs VALUES (3, '2026-01-01Z', '1', 'set', 2, 9)")
+        conn.execute("INSERT INTO cursors VALUES (0, 9, 2, 'set', '1')")
+        migrate(conn, CALENDAR_OFFSET_US)
+        assert Books(conn).cursors() == dict.fromkeys(EVERY_SHARD, Cursor(9, 2, "set", "1"))
+        assert last_runs(conn, None) == (3,) * len(EVERY_SHARD)
+        assert last_runs(conn, datetime(2025, 12, 31, tzinfo=UTC)) == (0,) * len(EVERY_SHARD)
+        assert latest_rules_and_factor_set(conn) == ("1", "set")
+
+
+def test_empty_books_begin_in_every_shard(plain_database: Database) -> None:
+    with plain_database.connect() as conn:
+        assert Books(conn).cursors() == dict.fromkeys(EVERY_SHARD, Cursor(0, 0, "", ""))
+        assert last_runs(conn, None) == (0,) * len(EVERY_SHARD)
+        assert latest_rules_and_factor_set(conn) is None
 
 
 def test_a_failing_migration_leaves_nothing(plain_database: Database) -> None:

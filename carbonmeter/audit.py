@@ -239,7 +239,11 @@ def _as_readings(page: audit.BatchPage, rows: Rows, accounted: Mapping[int, int]
 
     accounted  by channel: up to which batch it has
     """
-    rows = rows[_each(rows["batch"], page.commit_nos) <= _each(rows["channel"], accounted)]
+    slowest = min(accounted.values(), default=0)
+    rows = rows[
+        _each(rows["batch"], page.commit_nos, np.iinfo(np.int64).max)
+        <= _each(rows["channel"], accounted, slowest)
+    ]
     readings = np.zeros(len(rows), READING_DTYPE)
     for name in READING_DTYPE.names or ():
         if name != "committed_at":
@@ -252,10 +256,10 @@ def _as_readings(page: audit.BatchPage, rows: Rows, accounted: Mapping[int, int]
     return readings, rows["channel"].astype(np.int64)
 
 
-def _each(keys: Rows, values: Mapping[int, int]) -> Int64:
-    """The value of each key."""
+def _each(keys: Rows, values: Mapping[int, int], otherwise: int) -> Int64:
+    """The value of each key; `otherwise` of those that have none."""
     different, places = np.unique(keys, return_inverse=True)
-    return np.array([values[key] for key in different.tolist()], np.int64)[places]
+    return np.array([values.get(key, otherwise) for key in different.tolist()], np.int64)[places]
 
 
 def _days(calendar: Calendar, at: Int64) -> Int64:

@@ -85,10 +85,15 @@ def range_fault(name: str, value: Fraction, unit: str) -> str | None:
     """Why a given value can't be one of its kind, or None."""
     if value < 0:
         return f"{name} ({fraction_text(value)} {unit}) must not be negative"
-    upper = _UPPER.get(unit)
+    upper = upper_of(unit)
     if upper is not None and value > upper:
         return f"{name} ({fraction_text(value)}) must be within 0..{upper}"
     return None
+
+
+def upper_of(unit: str) -> int | None:
+    """The most that a share of a whole can be in its unit; None for what is no share."""
+    return _UPPER.get(unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,9 @@ class Inputs:
     used: list[Value] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     faults: list[InputFault] = field(default_factory=list)
+    wrong_names: set[str] = field(
+        default_factory=set
+    )  # fuel, material: told already, so nothing is told of them
     left_out: set[str] = field(default_factory=set)
     scale: Mapping[str, Fraction] = field(
         default_factory=dict
@@ -161,7 +169,7 @@ class Inputs:
             if value.name == name:
                 return value
         spec = self.method.parameters[name]
-        if name in self.left_out:
+        if name in self.left_out or (name not in self.given and self._has_no_name(spec)):
             return self._stand_in(spec)
         try:
             value = self._given(spec) or self._default(spec)
@@ -173,13 +181,25 @@ class Inputs:
         self.used.append(value)
         return value
 
+    def _has_no_name(self, spec: ParameterSpec) -> bool:
+        """Whether its default would go by a fuel or material that is wrong, which is told already."""
+        if spec.place is Place.FUEL:
+            return ("fuel" if takes_fuel(self.method) else "material") in self.wrong_names
+        if "material" not in self.wrong_names:
+            return False
+        by_gas = spec.place is Place.GWP and self.method.gases[0] in ("material", "byproduct")
+        return (
+            by_gas or spec.place is Place.FEED or (spec.place is Place.TABLE and self._is_by_material(spec))
+        )
+
     @staticmethod
     def _stand_in(spec: ParameterSpec) -> Value:
         return Value(spec.name, Fraction(1), spec.units[0], "1", Origin.GIVEN, None)
 
     def leave_out(self, name: str) -> None:
-        """A value is given that can't be read, which is told elsewhere: it is neither missing nor to be had."""
-        self.left_out.add(name)
+        """A value, fuel or material is given that can't be read, which is told elsewhere: it is neither missing nor
+        to be had."""
+        (self.wrong_names if name in ("fuel", "material") else self.left_out).add(name)
 
     def fault(self, name: str, text: str, *, unless_missing: bool = False) -> None:
         """Notes a fault of fuel, material, unit or a parameter.
@@ -219,7 +239,7 @@ class Inputs:
     def gas(self) -> str:
         """The gas that the material names, by its code in the GWP tables."""
         gas = self.method.gases_of(self.material)[0]
-        if not gas:
+        if not gas and "material" not in self.wrong_names:
             expected = "feed>by-product such as NF3>CF4" if self._feed() is not None else "a gas"
             named = "no material is named" if self.material is None else f"material {self.material!r}"
             self.fault("material", f"{named}: {self.method.code} needs {expected}")
@@ -274,6 +294,9 @@ class Inputs:
                 f"material {self.material!r} belongs to another source than {method.code}; known here are "
                 + ", ".join(self.known_materials()),
             )
+        if method.gases[0] in ("material", "byproduct"):
+            self.gas()
+        self.wrong_names |= {fault.field for fault in self.faults} & {"fuel", "material"}
 
     # --- where values come from
 
@@ -454,16 +477,25 @@ class Inputs:
             return f"{spec.name} of {self.fuel} has no default for {under}; give it as a parameter"
         if spec.place is Place.TABLE and self._is_by_material(spec):
             known = self.known_materials()
-            named = f"material {self.material!r} is in no table" if self.material else "no material is named"
             if self.material in known:
                 return f"{spec.name} of {self.material!r} has no default for {under}; give it as a parameter"
-            return f"{spec.name} is missing: {named}; known of {method.code} are {', '.join(known)}"
+            if self.material is None:
+                return f"{spec.name} is missing: no material is named; known of {method.code} are {', '.join(known)}"
+            names = [name for name, each in method.parameters.items() if self._is_missing_by_material(each)]
+            missing = f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} missing"
+            known_here = f"known of {method.code} are {', '.join(known)}"
+            return f"{missing}: material {self.material!r} is in no table; {known_here}"
         if spec.place is Place.GWP:
             gwp_set = self.methods.editions[method.edition].gwp_set
             return f"{spec.name} of {self._gas_of(spec.name)!r} is in no table of {gwp_set}; give it as a parameter"
         instead = f", or {spec.replaced_by} in its place" if spec.replaced_by else ""
         required = f"{spec.name} is required by {method.code} of {under} and has no default"
         return f"{required}; give it as a parameter{instead}"
+
+    def _is_missing_by_material(self, spec: ParameterSpec) -> bool:
+        if spec.place is not Place.TABLE or self.is_given(spec.name) or not self._is_by_material(spec):
+            return False
+        return self._process(spec.name) is None
 
     def _is_by_material(self, spec: ParameterSpec) -> bool:
         start = (self.method.table_edition, self.method.industry, self.method.code)

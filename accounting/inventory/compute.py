@@ -13,6 +13,7 @@ from accounting.factors.load import FactorLibrary
 from accounting.factors.resolved import Resolved, resolved
 from accounting.factors.value import Origin, Value, fraction_text
 from accounting.inventory.document import Activity, Document
+from accounting.inventory.unplaced import Unplaced
 from accounting.methods.data_file import Validity
 from accounting.methods.method import Edition, Method
 from domain.document_fields import suggestion
@@ -92,6 +93,7 @@ class _Computer:
         self.methods, self.tables = library.methods, library.tables
         self.faults = list(document.faults)
         self.warnings: list[Fault] = []
+        self.unplaced = Unplaced(self.methods, document.industry, document.edition)
 
     def inventory(self) -> Inventory:
         document = self.document
@@ -117,11 +119,14 @@ class _Computer:
     def edition(self) -> Edition | None:
         """The edition asked for, else the industry's own guideline."""
         industry, code = self.document.industry, self.document.edition
-        if industry is None:
-            return None
-        if industry not in self.methods.industries:
-            message = f"industry {industry!r} is unknown{suggestion(industry, self.methods.industries)}"
-            self.faults.append(Fault("industry", message))
+        if industry is None or industry not in self.methods.industries:
+            if industry is not None:
+                message = f"industry {industry!r} is unknown{suggestion(industry, self.methods.industries)}"
+                self.faults.append(Fault("industry", message))
+            known = list(dict.fromkeys(each for _, each in self.methods.by_edition))
+            if code is not None and code not in known:
+                message = f"edition {code!r} is unknown{suggestion(code, known)}"
+                self.faults.append(Fault("edition", message))
             return None
         fault = self.methods.edition_fault(industry, code)
         if fault:
@@ -169,9 +174,27 @@ class _Computer:
     def activity(self, given: Activity, edition: Edition | None, location: Location) -> Computed | None:
         faults = list(given.faults)
         method = self.method(given, edition, faults)
-        computed = None if method is None else self.computed(given, method, location, faults)
+        computed = None
+        if method is not None:
+            computed = self.computed(given, method, location, faults)
+        else:
+            faults += self.faults_without_method(given, edition, location)
         self.faults += faults
         return None if faults else computed
+
+    def faults_without_method(
+        self, given: Activity, edition: Edition | None, location: Location
+    ) -> list[Fault]:
+        """What is wrong whatever it is: where the source is unknown, or the industry or edition of the document."""
+
+        def tried(method: Method) -> list[Fault]:
+            faults = list(given.faults)
+            self.computed(given, method, location, faults)
+            return faults[len(given.faults) :]
+
+        if edition is None:
+            return self.unplaced.faults(given, tried)
+        return self.unplaced.faults_of_parameters(given)
 
     def method(self, given: Activity, edition: Edition | None, faults: list[Fault]) -> Method | None:
         if given.unit is not None and (given.unit not in UNITS or UNITS[given.unit].form is not Form.AMOUNT):
@@ -200,8 +223,9 @@ class _Computer:
         inputs = Inputs(
             self.tables, self.methods, method, given.fuel, given.material, amounts, location, unit or ""
         )
+        told = {fault.place for fault in given.faults}  # what can't be read isn't missing too
         unreadable = [name for name, each in given.parameters.items() if each.parameter is None]
-        for name in unreadable:
+        for name in unreadable + [name for name in ("fuel", "material") if joined(given.place, name) in told]:
             inputs.leave_out(name)
         inputs.check_names()
         self.check_parameters(given, inputs, faults)
@@ -214,11 +238,10 @@ class _Computer:
             found = resolved(inputs, unit or method.units[0])
         except FactorNotFound as error:
             found = None
-            if not inputs.faults:
-                faults.append(Fault(joined(given.place, "unit"), str(error)))
-            elif given.unit is not None:
+            if inputs.faults:
                 self.check_unit(given, method, faults)
-        told = {fault.place for fault in given.faults}  # what can't be read isn't missing too
+            elif unit:
+                faults.append(Fault(joined(given.place, "unit"), str(error)))
         places = [(f"{given.place}.{each.field}", each.text) for each in inputs.faults]
         faults += [Fault(place, text) for place, text in places if place not in told]
         if found is None or given.amount is None or faults:

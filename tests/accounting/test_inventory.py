@@ -541,6 +541,68 @@ def test_all_faults_are_told_at_once() -> None:
     }  # fmt: skip
 
 
+def test_an_unknown_industry_hides_no_other_fault() -> None:
+    activities = [
+        {**COAL, "fuel": "unobtainium", "parameters": {"oxidation_rate": "1.2"}},
+        {
+            "source": "teleportation",
+            "amount": "x",
+            "unit": "parsec",
+            "parameters": {"purity": "2", "pruity": "1"},
+        },
+        {**HEAT, "unit": "t", "parameters": {"emission_factor": "-0.1"}},
+        {"source": "carbonate_raw_material", "amount": "1", "unit": "t", "parameters": {"caco3": "0.7"}},
+        {"amount": "1", "unit": "t", "parameters": {"ash": {"value": "101", "unit": "percent"}, "ncv": "-1"}},
+        BOUGHT,
+    ]
+    period = {"from": "2024-01-01", "to": "2023-01-01"}
+    found = faults(
+        document(*activities, industry="stell") | {"edition": "ndrc-2031", "period": period, "grid": "?"}
+    )
+    assert found == {
+        "industry": "industry 'stell' is unknown; did you mean 'steel'?",
+        "edition": found["edition"],
+        "period.to": "2023-01-01 must lie after from (2024-01-01): the period is [from, to)",
+        "grid": "'?' is no id of 1 to 64 letters, digits, '.', '_' or '-'",
+        "activities[0].fuel": "fuel 'unobtainium' is in no table",
+        "activities[0].parameters.oxidation_rate": "oxidation_rate (1.2) must be within 0..1",
+        "activities[1].amount": "a decimal such as \"20.1\" is expected, this is 'x'",
+        "activities[1].unit": found["activities[1].unit"],
+        "activities[1].source": "'teleportation' is no source of any industry",
+        "activities[1].parameters.purity": "purity (2) must be within 0..1",
+        "activities[1].parameters.pruity": "is no parameter of any source; did you mean 'purity'?",
+        "activities[2].unit": "t can't be converted to GJ: that needs a calorific value",
+        "activities[2].parameters.emission_factor": "emission_factor (-0.1 tCO2/GJ) must not be negative",
+        "activities[3].parameters.mgco3": found["activities[3].parameters.mgco3"],
+        "activities[3].parameters.utilization": found["activities[3].parameters.utilization"],
+        "activities[4].source": "is required",
+        "activities[4].parameters.ash": "ash (1.01) must be within 0..1",
+        "activities[4].parameters.ncv": "ncv (-1 GJ/t) must not be negative",
+    }
+    assert found["edition"].startswith("edition 'ndrc-2031' is unknown; did you mean 'ndrc-20")
+    assert "mgco3 is required by carbonate_raw_material" in found["activities[3].parameters.mgco3"]
+
+
+def test_an_unknown_edition_hides_no_fault_of_an_activity() -> None:
+    coal = {**COAL, "fuel": "unobtainium", "parameters": {"oxidation_rate": "1.2"}}
+    found = faults(document(coal, {**HEAT, "source": "kiln_dust"}, edition="ndrc-2014"))
+    assert set(found) == {
+        "edition", "activities[0].fuel", "activities[0].parameters.oxidation_rate", "activities[1].source",
+    }  # fmt: skip
+    assert found["activities[1].source"] == "'kiln_dust' is no source of steel under any edition"
+    # what only some of the editions would refuse isn't told
+    coal = {"source": "fuel_combustion", "fuel": "bituminous_coal", "amount": "1", "unit": "t"}
+    assert list(faults(document(coal, industry="power_generation"))) != []
+    assert list(faults(document(coal, industry="power_generation", edition="x"))) == ["edition"]
+
+
+def test_an_unknown_source_hides_no_fault_of_its_parameters() -> None:
+    cooling = {**HEAT, "source": "cooling", "parameters": {"purity": "1.5", "recovered": "-1", "ncv": "9999"}}
+    assert list(faults(document(cooling))) == [
+        "activities[0].source", "activities[0].parameters.purity", "activities[0].parameters.recovered",
+    ]  # fmt: skip
+
+
 # --- rounding
 
 

@@ -125,6 +125,45 @@ def test_totals_are_the_exact_sums_of_their_entries_in_any_order(
     assert found["totals"]["account_tco2e"] == tonnes(inventory.total())
 
 
+def faults_of(value: dict[str, Any]) -> list[Fault]:
+    try:
+        inventory_answer(json.dumps(value), LIBRARY)
+    except FaultyDocument as error:
+        return list(error.faults)
+    return []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"material": "no_such_thing"},
+        {"material": "a>b>c"},  # can't be read
+        {"fuel": "no_such_thing"},
+        {"fuel": "not an id"},
+        {"fuel": None, "material": None},
+        {"unit": "parsec"},
+        {"fuel": "natural_gas", "material": "SF6", "unit": "t"},
+        {"parameters": {}},
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_one_cause_is_one_fault_for_any_source(change: dict[str, Any]) -> None:
+    """No place has two, and nothing is called missing for a fuel or material that is wrong itself."""
+    for method in METHODS:
+        for other in method.other_group[:1]:
+            found = faults_of(document(method, {**sound(method), "material": other}))
+            assert [each.place for each in found] == ["activities[0].material"], found
+        found = faults_of(document(method, {**sound(method), **change}))
+        places = [each.place for each in found]
+        assert len(set(places)) == len(places), found
+        if (
+            change.get("material") == "a>b>c"
+            or change.get("fuel") == "not an id"
+            or "parsec" in change.values()
+        ):
+            assert len(found) == 1, found
+
+
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from(["", "1", "-1", "0.5", "1e3", "x", "t", "kg", "MWh", "SF6", "NF3>CF4", "diesel", "caco3"]),

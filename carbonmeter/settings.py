@@ -13,6 +13,8 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +27,7 @@ from domain.ledger import SHARDS
 from ingest.directory import ClockRules
 from ingest.formats import Rule, rules_of
 from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
+from ingest.tls import ClientCertificates, Identity, TlsSettings
 
 PREFIX = "CARBONMETER_"
 CONFIG = PREFIX + "CONFIG"
@@ -56,6 +59,23 @@ def _address(text: str) -> Address:
 
 def _address_or_off(text: str) -> Address | None:
     return None if text == "off" else _address(text)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"expected networks such as 10.0.0.0/8,192.0.2.7: {error}") from None
+
+
+def _one_of(kinds: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def parse(text: str) -> StrEnum:
+        try:
+            return kinds(text.lower())
+        except ValueError:
+            raise ValueError(f"expected {', '.join(kinds)}") from None
+
+    return parse
 
 
 def _switch(text: str) -> bool:
@@ -113,6 +133,13 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+def _count_16(text: str) -> int:
+    count = _count(text)
+    if count > 0xFFFF:
+        raise ValueError("expected a number up to 65535")
+    return count
+
+
 def _level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("expected debug, info, warning or error")
@@ -160,6 +187,49 @@ class Settings:
         "127.0.0.1:1883",
         "Where our own MQTT endpoint listens, or off. Off loopback every client signs in with an API key.",
     )
+    mqtts: Address | None = setting(
+        "MQTTS",
+        _address_or_off,
+        "off",
+        "Where the endpoint listens with TLS, as 0.0.0.0:8883; it wants a certificate and its key.",
+    )
+    mqtts_certificate: Path | None = setting(
+        "MQTTS_CERTIFICATE",
+        _home,
+        None,
+        "PEM: the server's certificate and those up to its root. A file that changes is read again within seconds.",
+    )
+    mqtts_key: Path | None = setting("MQTTS_KEY", _home, None, "PEM: the certificate's key, without a passphrase.")
+    mqtts_client_ca: Path | None = setting(
+        "MQTTS_CLIENT_CA",
+        _home,
+        None,
+        "PEM: who signs the certificates of clients; revocation lists may stand in the same file.",
+    )
+    mqtts_client_certificates: ClientCertificates = setting(
+        "MQTTS_CLIENT_CERTIFICATES",
+        _one_of(ClientCertificates),
+        "none",
+        "Whether clients show a certificate: none, optional, required.",
+    )
+    mqtts_identity: Identity = setting(
+        "MQTTS_IDENTITY",
+        _one_of(Identity),
+        "password",
+        "Who a client is: password (an API key), or certificate: without a key, the gateways its certificate names.",
+    )
+    mqtt_ws: Address | None = setting(
+        "MQTT_WS",
+        _address_or_off,
+        "off",
+        "Where the endpoint takes MQTT over WebSockets, as 127.0.0.1:8083; TLS is up to the proxy before it.",
+    )
+    mqtt_proxies: tuple[IPv4Network | IPv6Network, ...] = setting(
+        "MQTT_PROXIES",
+        _networks,
+        None,
+        "Networks of load balancers that speak PROXY protocol 2: without TLS, connections come from them alone.",
+    )
     http: Address = setting(
         "HTTP", _address, "127.0.0.1:8080", "Where the API and the dashboard listen; put TLS in front of it."
     )
@@ -206,7 +276,22 @@ class Settings:
         "MQTT connections at once; each needs a file handle of the process.",
     )
     receive_maximum: int = setting(
-        "RECEIVE_MAXIMUM", _count, "4096", "QoS 1 messages of one MQTT client that aren't committed yet."
+        "RECEIVE_MAXIMUM",
+        _count_16,
+        "4096",
+        "Messages of one MQTT client at QoS 1 and 2 that aren't acknowledged yet.",
+    )
+    client_rate_max: int | None = setting(
+        "CLIENT_RATE_MAX",
+        _count,
+        None,
+        "Messages a second of one MQTT connection; beyond, it isn't read for a while. Unset: no limit.",
+    )
+    connections_per_key_max: int | None = setting(
+        "CONNECTIONS_PER_KEY_MAX", _count, None, "MQTT connections of one API key at once. Unset: no limit."
+    )
+    connections_per_address_max: int | None = setting(
+        "CONNECTIONS_PER_ADDRESS_MAX", _count, None, "MQTT connections of one address at once. Unset: no limit."
     )
     broker_client_id: str = setting(
         "BROKER_CLIENT_ID",
@@ -265,16 +350,53 @@ class Settings:
     def clock_rules(self) -> ClockRules:
         return ClockRules(self.ahead_us, self.far_ahead_us)
 
+    @property
+    def tls(self) -> TlsSettings | None:
+        """Of the endpoint's listener; `faults` has seen that all of it is there."""
+        if self.mqtts is None or self.mqtts_certificate is None or self.mqtts_key is None:
+            return None
+        return TlsSettings(
+            self.mqtts.host,
+            self.mqtts.port,
+            self.mqtts_certificate,
+            self.mqtts_key,
+            self.mqtts_client_ca,
+            self.mqtts_client_certificates,
+            self.mqtts_identity,
+        )
+
+    def faults(self) -> list[str]:
+        """What is wrong between settings that are right each by itself."""
+        found = []
+        if self.mqtts is not None:
+            for name, value in (("CERTIFICATE", self.mqtts_certificate), ("KEY", self.mqtts_key)):
+                if value is None:
+                    found.append(f"{PREFIX}MQTTS wants {PREFIX}MQTTS_{name}")
+        certificates = self.mqtts_client_certificates is not ClientCertificates.NONE
+        if certificates and self.mqtts_client_ca is None:
+            found.append(f"{PREFIX}MQTTS_CLIENT_CERTIFICATES wants {PREFIX}MQTTS_CLIENT_CA")
+        if self.mqtts_identity is Identity.CERTIFICATE and not certificates:
+            found.append(
+                f"{PREFIX}MQTTS_IDENTITY: certificate wants {PREFIX}MQTTS_CLIENT_CERTIFICATES optional or required"
+            )
+        return found
+
     def ingest(self, database_url: str) -> IngestSettings:
         endpoint = broker = None
-        if self.mqtt is not None:
+        if self.mqtt is not None or self.mqtts is not None or self.mqtt_ws is not None:
             endpoint = EndpointSettings(
-                host=self.mqtt.host,
-                port=self.mqtt.port,
+                host="" if self.mqtt is None else self.mqtt.host,
+                port=None if self.mqtt is None else self.mqtt.port,
+                tls=self.tls,
+                websockets=None if self.mqtt_ws is None else (self.mqtt_ws.host, self.mqtt_ws.port),
+                proxies=self.mqtt_proxies or (),
                 anonymous=self.anonymous,
                 receive_maximum=self.receive_maximum,
                 packet_bytes_max=self.packet_bytes_max,
                 connections_max=self.connections_max,
+                messages_per_s_max=self.client_rate_max,
+                connections_per_key_max=self.connections_per_key_max,
+                connections_per_address_max=self.connections_per_address_max,
             )
         if self.broker is not None:
             broker = BrokerSettings(
@@ -331,9 +453,11 @@ def load(environment: Mapping[str, str] | None = None, config: str | None = None
             except ValueError as error:
                 shown = "" if each.metadata["secret"] else f" {text!r}:"
                 faults.append(f"{place}:{shown} {error}")
+    settings = Settings(**values)
+    faults += settings.faults()
     if faults:
         raise SettingsError("\n".join(faults))
-    return Settings(**values)
+    return settings
 
 
 def _texts_of_file(config: str | None, faults: list[str]) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any
 
 from ingest.delivery import Chunk, Receipt
 from ingest.metrics import CLOSED, STALE_ACKNOWLEDGEMENTS
@@ -51,6 +52,7 @@ from ingest.mqtt_packet import (
     suback,
     unsuback,
 )
+from ingest.proxy_protocol import ProxyHeaderError, read_header
 from ingest.sign_in import Principal
 from ingest.topic import parse_topic
 from ingest.topic_filter import answer
@@ -65,6 +67,7 @@ CONNECT_BYTES_MAX = 64 << 10
 LINGER_S = (
     2.0  # what still comes after our last word is read and dropped, so that the client gets to see that word
 )
+READ_BYTES = 256 << 10
 FILTERS_MAX = 100
 CLIENT_ID_MAX = 256
 
@@ -83,11 +86,17 @@ class Connection(asyncio.BufferedProtocol):
         "_linger",
         "_need",
         "_partial",
+        "_tokens",
+        "_tokens_at",
         "_transport",
         "_unreleased",
         "_version",
+        "address",
+        "awaits_proxy",
+        "certificate",
         "client_id",
         "expiry_s",
+        "is_counted",
         "keep_alive_s",
         "maximum_packet_size",
         "principal",
@@ -97,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         "will",
     )
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, behind_proxy: bool = False) -> None:
         self._endpoint = endpoint
         self._transport: asyncio.Transport | None = None
         self._version = 0  # until CONNECT was accepted or at least understood
@@ -109,6 +118,12 @@ class Connection(asyncio.BufferedProtocol):
         self._is_ending = False
         self._held_back: set[str] = set()  # why nothing is read: room, acks, writing, sign-in
         self._linger: asyncio.TimerHandle | None = None
+        self.awaits_proxy = behind_proxy
+        self._tokens = endpoint.settings.messages_per_s_max or 0.0
+        self._tokens_at = endpoint.now
+        self.address = ""  # of the client; behind a proxy as that tells it
+        self.is_counted = False  # among those of its address
+        self.certificate: dict[str, Any] | None = None  # of the client, verified
         self.principal: Principal | None = None
         self.client_id = ""
         self.session: Session | None = None
@@ -124,7 +139,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if not self._endpoint.opened(self):
+        self.certificate = transport.get_extra_info("peercert")
+        address = address_of(transport.get_extra_info("peername"))
+        if not self._endpoint.opened(self, address):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -138,6 +155,32 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return self._endpoint.buffer()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that another layer has read."""
+        for start in range(0, len(data), READ_BYTES):
+            part = data[start : start + READ_BYTES]
+            self._endpoint.buffer(whole=True)[: len(part)] = part
+            self.buffer_updated(len(part))
+
+    def read_proxy_header(self, data: bytes) -> bytes | None:
+        """What follows the proxy's header; None where it hasn't come whole or isn't one: then this is the end."""
+        if self._is_ending or self._transport is None:
+            return None
+        try:
+            found = read_header(data)
+        except ProxyHeaderError as error:
+            self._endpoint.proxy_refused(self, str(error))
+            self.abort()
+            return None
+        if found is None:
+            return None
+        size, address = found
+        self.awaits_proxy = False
+        if address is not None and not self._endpoint.addressed(self, address):
+            self.abort()
+            return None
+        return data[size:]
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._version:  # before its CONNECT a client has its time in all, not anew with each byte
@@ -210,6 +253,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take(self, data: bytes) -> None:
         """Answer the packets in `data` and keep what is left of the last one."""
+        if self.awaits_proxy:
+            rest = self.read_proxy_header(data)
+            if rest is None and self.awaits_proxy and self.is_open:
+                self._keep(data, 0)
+            if not rest:
+                return
+            data = rest
         topics: list[bytes] = []
         payloads: list[bytes] = []
         packet_ids: list[int] = []
@@ -362,6 +412,18 @@ class Connection(asyncio.BufferedProtocol):
             pipeline.when_room(self._room)
         if self._in_flight >= self._endpoint.settings.receive_maximum and self._version != V5:
             self._hold_back("acks")
+        if self._endpoint.settings.messages_per_s_max is not None:
+            self._spend(len(topics), self._endpoint.settings.messages_per_s_max)
+
+    def _spend(self, messages: int, per_s: float) -> None:
+        """A bucket of a second's worth of messages: who takes more out of it isn't read until it is filled again."""
+        now = self._endpoint.clock.monotonic()
+        burst = max(per_s, 1.0)
+        self._tokens = min(burst, self._tokens + (now - self._tokens_at) * per_s) - messages
+        self._tokens_at = now
+        if self._tokens < 0 and "rate" not in self._held_back:
+            self._hold_back("rate")
+            asyncio.get_running_loop().call_later(-self._tokens / per_s, self._go_on, "rate")
 
     def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
         """Acknowledge: in the order of submission, and only on the connection that it came by, which is this one."""
@@ -486,7 +548,11 @@ class Connection(asyncio.BufferedProtocol):
     def _event(self, kind: str, detail: str, gateway: tuple[str, str] | None = None) -> None:
         if gateway is None and self.principal is not None:
             gateway = self.principal.only_gateway()
-        who = f"client {self.client_id!a}" if self.client_id else "a client"
+        who = (
+            f"client {self.client_id!a} at {self.address}"
+            if self.client_id
+            else f"a client at {self.address}"
+        )
         self._endpoint.pipeline.event(kind, gateway, f"{who}: {detail}")
 
     # Signing in
@@ -538,19 +604,21 @@ class Connection(asyncio.BufferedProtocol):
         self.principal, self.client_id, self.session = principal, client_id, session
         self.expiry_s, self.will = expiry_s, request.will
         self.keep_alive_s, self.maximum_packet_size = request.keep_alive_s, request.maximum_packet_size
-        self.write(
-            connack(
-                self._version,
-                Reason.SUCCESS,
-                session_present=session_present,
-                properties=connack_properties(
-                    receive_maximum=settings.receive_maximum,
-                    maximum_packet_size=settings.packet_bytes_max,
-                    session_expiry_s=None if expiry_s == request.session_expiry_s else expiry_s,
-                    assigned_client_id=None if request.client_id else client_id,
-                ),
-            )
+        answer = connack(
+            self._version,
+            Reason.SUCCESS,
+            session_present=session_present,
+            properties=connack_properties(
+                receive_maximum=settings.receive_maximum,
+                maximum_packet_size=settings.packet_bytes_max,
+                session_expiry_s=None if expiry_s == request.session_expiry_s else expiry_s,
+                assigned_client_id=None if request.client_id else client_id,
+            ),
         )
+        if self.maximum_packet_size is not None and len(answer) > self.maximum_packet_size:
+            self.refuse(Reason.PACKET_TOO_LARGE)
+            return
+        self.write(answer)
         rest, self._partial = bytes(self._partial), bytearray()
         self._endpoint.partial_bytes -= len(rest)
         self._go_on("sign-in")
@@ -594,7 +662,7 @@ class Connection(asyncio.BufferedProtocol):
                     self.session.filters.add(pattern)
                     self._endpoint.subscribed(self, pattern)
             reasons.append(reason)
-        self.write(suback(self._version, request.packet_id, reasons))
+        self._reply(suback(self._version, request.packet_id, reasons))
 
     def _unsubscribe(self, data: bytes, at: int, stop: int) -> None:
         request = read_unsubscribe(self._version, data, at, stop)
@@ -607,7 +675,12 @@ class Connection(asyncio.BufferedProtocol):
                 reasons.append(Reason.SUCCESS)
             else:
                 reasons.append(Reason.NO_SUBSCRIPTION_EXISTED)
-        self.write(unsuback(self._version, request.packet_id, reasons))
+        self._reply(unsuback(self._version, request.packet_id, reasons))
+
+    def _reply(self, answer: bytes) -> None:
+        if self.maximum_packet_size is not None and len(answer) > self.maximum_packet_size:
+            raise ProtocolError(Reason.PACKET_TOO_LARGE, "an answer beyond the client's Maximum Packet Size")
+        self.write(answer)
 
     def _disconnect(self, data: bytes, at: int, stop: int) -> None:
         reason, expiry_s = read_disconnect(self._version, data, at, stop)
@@ -628,14 +701,19 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_ending or self._transport is None:
             return
         CLOSED.labels(reason.name.lower()).inc()
-        log.info("closing %s: %s", ascii(self.client_id) if self.client_id else "a connection", detail)
+        who = ascii(self.client_id) if self.client_id else "a connection"
+        log.info("closing %s from %s: %s", who, self.address, detail)
         self._is_ending = True
         transport = self._transport
         if self._version == V5:
             transport.write(disconnect(reason))
-        with contextlib.suppress(OSError, NotImplementedError):
+        try:
             # Closing at once with bytes unread resets the connection, and our last word may be lost with it.
             transport.write_eof()
+        except NotImplementedError:
+            transport.close()  # TLS and WebSockets have a last word of their own
+        except OSError:
+            pass
         if not self._is_reading:
             self._is_reading = True
             with contextlib.suppress(RuntimeError):
@@ -645,6 +723,18 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def address_of(peer: Any) -> str:
+    """The address in a socket's name of its peer."""
+    text = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or address)
+    return str(address)
 
 
 _NONE: frozenset[int] = frozenset()

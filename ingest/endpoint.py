@@ -10,26 +10,36 @@ import json
 import logging
 import secrets
 import socket
+import ssl
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
 
 from domain.clock import Clock
-from ingest.connection import Connection
+from domain.errors import SettingsError
+from ingest.connection import READ_BYTES, Connection
 from ingest.delivery import Receipt
 from ingest.metrics import CLOSED, CONNECTIONS, RECEIPTS
 from ingest.mqtt_packet import Connect, Reason, publish
 from ingest.pipeline import Pipeline
 from ingest.settings import EndpointSettings
-from ingest.sign_in import Principal, SignIn, count
+from ingest.sign_in import ANONYMOUS, Principal, SignIn, count
+from ingest.tls import Files, Identity, TlsSettings, context_of, gateways_of
 from ingest.topic import receipts_topic
 from ingest.topic_filter import matches
+from ingest.websocket import WebSocket
 
 log = logging.getLogger("carbonmeter.endpoint")
 
-READ_BYTES = 256 << 10
-READ_BYTES_WHEN_FULL = 4 << 10  # of each connection that isn't held back yet
+READ_BYTES_WHEN_FULL = (
+    4 << 10
+)  # of each connection that isn't held back yet, and of those that have a rate to keep
 SWEEP_S = 1.0
-REFUSALS_PER_SWEEP = 10  # refused sign-ins that become gateway events; the metric counts all
+REFUSALS_PER_SWEEP = 10  # refusals that become gateway events; the metric counts all
+BACKLOG = 4096
+TLS_SHUTDOWN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -47,6 +57,85 @@ class Session:
     will: tuple[float, Connection] | None = None  # due when, by the same clock, and of which connection
 
 
+def _keep_alive(listener: socket.socket) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # what it accepts inherits this
+
+
+def _port_of(server: asyncio.Server | None) -> int | None:
+    if server is None or not server.sockets:
+        return None
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+def _one_less(counter: Counter[Any], key: Any) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
+
+
+class TlsListener:
+    """The listener with TLS. It takes on new files while it runs: connections that exist keep what they began with."""
+
+    def __init__(self, endpoint: Endpoint, settings: TlsSettings) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+        self._files = Files(settings)
+        self._sockets: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self) -> None:
+        context = context_of(self._settings)
+        loop = asyncio.get_running_loop()
+        first = await loop.create_server(
+            asyncio.Protocol, self._settings.host, self._settings.port, start_serving=False
+        )
+        self._sockets = [listener.dup() for listener in first.sockets]
+        first.close()
+        for listener in self._sockets:
+            _keep_alive(listener)
+        await self._serve(context)
+        log.info("MQTT endpoint with TLS on %s port %d", self._settings.host, self.port)
+
+    async def _serve(self, context: ssl.SSLContext) -> None:
+        """Serve the sockets, which stay open, with another context."""
+        loop, before = asyncio.get_running_loop(), self._servers
+        self._servers = [
+            await loop.create_server(
+                lambda: Connection(self._endpoint),
+                sock=listener.dup(),
+                backlog=BACKLOG,
+                ssl=context,
+                ssl_handshake_timeout=self._endpoint.settings.connect_s_max,
+                ssl_shutdown_timeout=TLS_SHUTDOWN_S,
+            )
+            for listener in self._sockets
+        ]
+        for server in before:
+            server.close()
+
+    @property
+    def port(self) -> int | None:
+        return None if not self._sockets else int(self._sockets[0].getsockname()[1])
+
+    async def renew_if_changed(self) -> None:
+        if not self._files.have_changed():
+            return
+        try:
+            await self._serve(context_of(self._settings))
+        except (SettingsError, OSError) as error:
+            log.error("the certificate stays the one it was: %s", error)
+        else:
+            log.info("the endpoint has a new certificate")
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for listener in self._sockets:
+            listener.close()
+        self._sockets = []
+
+
 class Endpoint:
     """Listens for MQTT clients and feeds a pipeline. Everything runs on the loop's thread."""
 
@@ -59,8 +148,12 @@ class Endpoint:
         self._sign_in = sign_in
         self._refusals_left = REFUSALS_PER_SWEEP
         self._server: asyncio.Server | None = None
+        self._websockets: asyncio.Server | None = None
+        self._tls: TlsListener | None = None
         self._connections: set[Connection] = set()
-        self._sessions: dict[tuple[int, str], Session] = {}
+        self._by_address: Counter[str] = Counter()
+        self._by_owner: Counter[tuple[int, str]] = Counter()
+        self._sessions: dict[tuple[tuple[int, str], str], Session] = {}
         self._subscribers: dict[str, set[Connection]] = {}  # by topic, without wildcards
         self._wide: dict[str, set[Connection]] = {}  # by filter with wildcards
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,20 +163,48 @@ class Endpoint:
         self._view = memoryview(self._buffer)
 
     async def start(self) -> None:
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self), self.settings.host, self.settings.port, backlog=4096, reuse_address=True
-        )
-        for listener in self._server.sockets:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # what it accepts inherits this
+        """Listen. OSError where an address can't be had, SettingsError where TLS has faulty files."""
+        settings, loop = self.settings, asyncio.get_running_loop()
+        behind_proxy = bool(settings.proxies)
+        if settings.tls is not None:
+            self._tls = TlsListener(self, settings.tls)
+            await self._tls.start()
+        if settings.port is not None:
+            self._server = await loop.create_server(
+                lambda: Connection(self, behind_proxy=behind_proxy),
+                settings.host,
+                settings.port,
+                backlog=BACKLOG,
+                reuse_address=True,
+            )
+            log.info("MQTT endpoint on %s port %d", settings.host, self.port)
+        if settings.websockets is not None:
+            host, port = settings.websockets
+            self._websockets = await loop.create_server(
+                lambda: WebSocket(self, behind_proxy=behind_proxy),
+                host,
+                port,
+                backlog=BACKLOG,
+                reuse_address=True,
+            )
+            log.info("MQTT over WebSockets on %s port %d", host, self.websocket_port)
+        for server in (self._server, self._websockets):
+            for listener in () if server is None else server.sockets:
+                _keep_alive(listener)
         self._sweeper = asyncio.create_task(self._sweep())
-        log.info("MQTT endpoint on %s port %d", self.settings.host, self.port)
 
     @property
-    def port(self) -> int:
-        """Where it listens, also where the settings left it open."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+    def port(self) -> int | None:
+        """Where it listens without TLS, also where the settings left it open."""
+        return _port_of(self._server)
+
+    @property
+    def websocket_port(self) -> int | None:
+        return _port_of(self._websockets)
+
+    @property
+    def tls_port(self) -> int | None:
+        return None if self._tls is None else self._tls.port
 
     @property
     def connections(self) -> int:
@@ -91,8 +212,9 @@ class Endpoint:
 
     async def stop_listening(self) -> None:
         """Take no more connections and read no more packets."""
-        if self._server is not None:
-            self._server.close()
+        for server in (self._server, self._websockets, self._tls):
+            if server is not None:
+                server.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in self._connections:
@@ -111,35 +233,78 @@ class Endpoint:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.sleep(0)
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in (self._server, self._websockets):
+            if server is not None:
+                await server.wait_closed()
 
     # What connections ask for
 
-    def buffer(self) -> memoryview:
-        return self._view[:READ_BYTES_WHEN_FULL] if self.pipeline.is_full else self._view
+    def buffer(self, *, whole: bool = False) -> memoryview:
+        if whole or not (self.pipeline.is_full or self.settings.messages_per_s_max is not None):
+            return self._view
+        return self._view[:READ_BYTES_WHEN_FULL]
 
     def received(self, nbytes: int) -> bytes:
         return bytes(self._view[:nbytes])
 
-    def opened(self, connection: Connection) -> bool:
-        """Whether there is room for one more."""
+    def opened(self, connection: Connection, address: str) -> bool:
+        """Whether there is room for one more. Behind a proxy, whether `address` is one that we trust."""
         if len(self._connections) >= self.settings.connections_max:
             CLOSED.labels("connections_max").inc()
             return False
         self._connections.add(connection)
         CONNECTIONS.set(len(self._connections))
+        if connection.awaits_proxy:
+            connection.address = address
+            if not self._is_trusted(address):
+                self.proxy_refused(connection, "not from a proxy that the settings name")
+                return False
+            return True
+        return self.addressed(connection, address)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self.settings.proxies)
+
+    def proxy_refused(self, connection: Connection, why: str) -> None:
+        CLOSED.labels("proxy_protocol").inc()
+        self._refused("proxy_refused", f"a connection from {connection.address}: {why}")
+
+    def addressed(self, connection: Connection, address: str) -> bool:
+        """Whether the client's address has room for one more."""
+        connection.address = address
+        most = self.settings.connections_per_address_max
+        if most is None:
+            return True
+        if self._by_address[address] >= most:
+            CLOSED.labels("connections_per_address_max").inc()
+            self._refused("too_many_connections", f"{address} has {most} connections, and wants more")
+            return False
+        self._by_address[address] += 1
+        connection.is_counted = True
         return True
+
+    def _refused(self, kind: str, detail: str) -> None:
+        """Record a refusal; at most so many a second, since whoever is refused may try again at once."""
+        if self._refusals_left:
+            self._refusals_left -= 1
+            self.pipeline.event(kind, None, detail)
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
         CONNECTIONS.set(len(self._connections))
+        if connection.is_counted:
+            _one_less(self._by_address, connection.address)
         session, principal = connection.session, connection.principal
         if session is None or principal is None:
             return
+        _one_less(self._by_owner, principal.owner)
         for pattern in session.filters:
             self.unsubscribed(connection, pattern)
-        name = (principal.key_id, connection.client_id)
+        name = (principal.owner, connection.client_id)
         delay_s = 0 if connection.will is None else connection.will.delay_s
         if session.connection is not connection:  # taken over
             if not delay_s or self._sessions.get(name) is not session:
@@ -168,7 +333,10 @@ class Endpoint:
             )
 
     def sign_in(self, connection: Connection, request: Connect) -> None:
-        answer = self._sign_in.at_once(request)
+        tls, certified = self.settings.tls, frozenset[str]()
+        if tls is not None and tls.identity is Identity.CERTIFICATE:
+            certified = gateways_of(connection.certificate)
+        answer = self._sign_in.at_once(request, certified)
         if answer is not None:
             self._signed_in(connection, request, answer)
             return
@@ -184,18 +352,23 @@ class Endpoint:
         if not connection.is_open:
             return
         if isinstance(answer, Reason):
-            if answer not in (Reason.SERVER_BUSY, Reason.SERVER_UNAVAILABLE) and self._refusals_left:
-                self._refusals_left -= 1
-                self.pipeline.event(
-                    "sign_in_refused", None, f"client {request.client_id!a}: {answer.name.lower()}"
-                )
+            if answer not in (Reason.SERVER_BUSY, Reason.SERVER_UNAVAILABLE):
+                who = f"client {request.client_id!a} at {connection.address}"
+                self._refused("sign_in_refused", f"{who}: {answer.name.lower()}")
             connection.refuse(answer)
             return
         client_id = request.client_id or f"auto-{secrets.token_hex(8)}"
         # Each key has client ids of its own: nobody takes over another's session.
-        name = (answer.key_id, client_id)
+        name = (answer.owner, client_id)
         session = self._sessions.get(name)
         before = None if session is None else session.connection
+        most = self.settings.connections_per_key_max
+        is_someone = answer.owner != ANONYMOUS.owner
+        if most is not None and is_someone and self._by_owner[answer.owner] - (before is not None) >= most:
+            self._refused("too_many_connections", f"client {client_id!a}: its key has {most} connections")
+            connection.refuse(Reason.QUOTA_EXCEEDED)
+            return
+        self._by_owner[answer.owner] += 1
         session_present = (
             session is not None
             and not request.clean_start
@@ -283,6 +456,8 @@ class Endpoint:
             self.now = self.clock.monotonic()
             self._refusals_left = REFUSALS_PER_SWEEP
             self._end_silent()
+            if self._tls is not None:
+                await self._tls.renew_if_changed()
             for name, session in list(self._sessions.items()):
                 if session.will is not None and session.will[0] < self.now:
                     (_, gone), session.will = session.will, None

@@ -62,6 +62,7 @@ _CONNACK_311 = {
     Reason.CLIENT_ID_NOT_VALID: 2,
     Reason.SERVER_UNAVAILABLE: 3,
     Reason.SERVER_BUSY: 3,
+    Reason.QUOTA_EXCEEDED: 3,
     Reason.BAD_USER_NAME_OR_PASSWORD: 4,
     Reason.NOT_AUTHORIZED: 5,
 }

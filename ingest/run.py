@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.clock import Clock, SystemClock
-from domain.errors import Refused, Unavailable
+from domain.errors import Refused, SettingsError, Unavailable
 from domain.registry import Registry
 from ingest.endpoint import Endpoint
 from ingest.formats import Formats
 from ingest.housekeeping import Housekeeping
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
-from ingest.sign_in import SignIn, is_loopback
+from ingest.sign_in import SignIn, takes_anonymous
 from ingest.subscriber import Subscriber
 from ingest.write import Writer
 from storage import registry
@@ -119,7 +119,7 @@ class Ingest:
             formats=formats,
         )
         if settings.endpoint is not None:
-            anonymous = settings.endpoint.anonymous and is_loopback(settings.endpoint.host)
+            anonymous = settings.endpoint.anonymous and takes_anonymous(settings.endpoint)
             self._sign_in = SignIn(self._connect, anonymous=anonymous)
             endpoint = Endpoint(settings.endpoint, self._pipeline, self._sign_in, self._clock)
             try:
@@ -127,8 +127,11 @@ class Ingest:
             except OSError as error:
                 raise Refused(
                     f"the MQTT endpoint can't listen on {settings.endpoint.host}:{settings.endpoint.port}: {error};"
-                    " CARBONMETER_MQTT sets another address, or off"
+                    " CARBONMETER_MQTT sets another address, or off; CARBONMETER_MQTTS and CARBONMETER_MQTT_WS set"
+                    " those with TLS and for WebSockets"
                 ) from error
+            except SettingsError as error:
+                raise Refused(f"the MQTT endpoint can't speak TLS: {error}") from error
             self.endpoint = endpoint
         if settings.broker is not None:
             self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock, formats.filters)
@@ -163,6 +166,8 @@ class Ingest:
             detail["endpoint"] = {
                 "host": self.endpoint.settings.host,
                 "port": self.endpoint.port,
+                "tls_port": self.endpoint.tls_port,
+                "websocket_port": self.endpoint.websocket_port,
                 "connections": self.endpoint.connections,
             }
         if self.subscriber is not None:

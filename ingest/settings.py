@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from ingest.directory import ClockRules
 from ingest.formats import Rule
 from ingest.pipeline import Bounds, DeadLetterLimit
+from ingest.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """Of our own MQTT endpoint.
 
-    anonymous             take clients without a key; on a loopback address alone, see `sign_in.is_loopback`
-    receive_maximum       QoS 1 messages of a client that aren't committed yet
+    port                  without TLS; None: no such listener
+    tls                   the listener with TLS
+    websockets            (host, port) of the listener for WebSockets
+    proxies               networks of proxies; then each connection without TLS begins with their header
+    anonymous             take clients without a key: see `takes_anonymous`
+    receive_maximum       messages of a client at QoS 1 and 2 that aren't acknowledged yet
     packet_bytes_max      a larger packet ends its connection (0x95)
     partial_bytes_max     of unfinished packets over all connections
     session_expiry_s_max  longest time that a session is kept in memory
     slow_s_max            longest time that a client may not take what we write
     connect_s_max         longest time from the connection to CONNECT
+    messages_per_s_max    of one connection, which isn't read while it is beyond; None: no limit
+    connections_per_key_max, connections_per_address_max    None: no limit
     """
 
     host: str = "127.0.0.1"
-    port: int = 1883
+    port: int | None = 1883
+    tls: TlsSettings | None = None
+    websockets: tuple[str, int] | None = None
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     anonymous: bool = True
     receive_maximum: int = 4096
     packet_bytes_max: int = 1 << 20
@@ -33,6 +44,16 @@ class EndpointSettings:
     session_expiry_s_max: int = 7 * 86_400
     slow_s_max: float = 60.0
     connect_s_max: float = 10.0
+    messages_per_s_max: float | None = None
+    connections_per_key_max: int | None = None
+    connections_per_address_max: int | None = None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every address that it listens on."""
+        hosts = [] if self.port is None else [self.host]
+        hosts += [] if self.tls is None else [self.tls.host]
+        return (*hosts, *(() if self.websockets is None else self.websockets[:1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who a client of the endpoint is: an API key in the password, or nobody in particular on a loopback address."""
+"""Who a client of the endpoint is: an API key in the password, a certificate, or nobody on a loopback address."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import psycopg
 from domain.errors import Unavailable
 from ingest.metrics import SIGN_INS
 from ingest.mqtt_packet import Connect, Reason
+from ingest.settings import EndpointSettings
 from storage import keys
 from storage.database import Connection
 from storage.keys import Key, Scope
@@ -32,12 +33,29 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def takes_anonymous(settings: EndpointSettings) -> bool:
+    """Whether the endpoint may take clients without a key: only where nobody but this machine can reach it.
+
+    Behind a proxy everybody comes from the proxy's address.
+    """
+    return not settings.proxies and all(map(is_loopback, settings.hosts))
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who signed in. `allowed`: "USCC/ID" of the gateways it may publish for; None: all. `key_id` 0: anonymous."""
+    """Who signed in. `allowed`: "USCC/ID" of the gateways it may publish for; None: all.
+
+    `key_id` is 0 for who gave no key; `certificate` is empty then for who is anonymous.
+    """
 
     key_id: int
     allowed: frozenset[str] | None
+    certificate: str = ""
+
+    @property
+    def owner(self) -> tuple[int, str]:
+        """Whose client ids and sessions these are."""
+        return self.key_id, self.certificate
 
     def only_gateway(self) -> tuple[str, str] | None:
         if self.allowed is None or len(self.allowed) != 1:
@@ -60,9 +78,14 @@ class SignIn:
         self._waiting = 0
         self._executor = ThreadPoolExecutor(1, "sign-in")
 
-    def at_once(self, connect: Connect) -> Principal | Reason | None:
-        """The answer where it needs no look into the database; None where it does."""
+    def at_once(self, connect: Connect, certified: frozenset[str] = frozenset()) -> Principal | Reason | None:
+        """The answer where it needs no look into the database; None where it does.
+
+        certified   "USCC/ID" of the gateways that the client's certificate stands for
+        """
         if not connect.password:
+            if certified:
+                return Principal(0, certified, " ".join(sorted(certified)))
             if self._anonymous:
                 return ANONYMOUS
             return Reason.NOT_AUTHORIZED
@@ -122,7 +145,9 @@ def result_of(answer: Principal | Reason) -> str:
     """A label for the metric."""
     if isinstance(answer, Reason):
         return answer.name.lower()
-    return "key" if answer.key_id else "anonymous"
+    if answer.key_id:
+        return "key"
+    return "certificate" if answer.certificate else "anonymous"
 
 
 def count(answer: Principal | Reason) -> None:

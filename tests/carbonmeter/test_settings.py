@@ -66,6 +66,28 @@ def test_an_unreadable_file_is_a_fault(tmp_path: Path, text: str | None) -> None
         load({}, str(config))
 
 
+def test_what_is_wrong_between_settings_is_told_with_all_else() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            {
+                "CARBONMETER_MQTTS": "0.0.0.0:8883",
+                "CARBONMETER_MQTTS_CLIENT_CERTIFICATES": "optional",
+                "CARBONMETER_MQTT_PROXIES": "10.0.0.0/8,nowhere",
+                "CARBONMETER_RECEIVE_MAXIMUM": "65536",
+            }
+        )
+    for fault in (
+        "MQTTS wants CARBONMETER_MQTTS_CERTIFICATE",
+        "MQTTS wants CARBONMETER_MQTTS_KEY",
+        "CLIENT_CERTIFICATES wants CARBONMETER_MQTTS_CLIENT_CA",
+        "'10.0.0.0/8,nowhere': expected networks",
+        "'65536': expected a number up to 65535",
+    ):
+        assert fault in str(caught.value)
+    with pytest.raises(SettingsError, match="MQTTS_IDENTITY: certificate wants"):
+        load({"CARBONMETER_MQTTS_IDENTITY": "certificate"})
+
+
 def test_no_secret_is_shown() -> None:
     settings = load(
         {"CARBONMETER_DATABASE": "postgresql://u:geheim@h/d", "CARBONMETER_BROKER": "mqtt://u:geheim@h"}

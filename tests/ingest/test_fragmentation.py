@@ -79,13 +79,13 @@ class Door:
         self.now = 0.0
         self._buffer = memoryview(bytearray(1 << 18))
 
-    def buffer(self) -> memoryview:
+    def buffer(self, **_: bool) -> memoryview:
         return self._buffer
 
     def received(self, nbytes: int) -> bytes:
         return bytes(self._buffer[:nbytes])
 
-    def opened(self, _: Connection) -> bool:
+    def opened(self, *_: Any) -> bool:
         return True
 
     def closed(self, _: Connection) -> None:

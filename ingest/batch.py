@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 import msgspec
@@ -397,7 +398,9 @@ class Batch:
             receipt = Receipt(*gateway.names, wire.seq)
             start = len(self._points)
             for item in wire.items:
-                if only is None or position in only:
+                if isinstance(item, WireReading) and item.is_last_value and self._is_delta(item, gateway):
+                    item = None
+                if item is not None and (only is None or position in only):
                     receipt.received += 1
                     flags = 0
                     if refusal is not None:
@@ -448,12 +451,16 @@ class Batch:
                 chunk.received_us,
                 None if chunk.is_replay else chunk.source,
                 place in chunk.retained,
+                gateway.names,
+                partial(chunk.kept.__setitem__, place),
             )
             try:
                 objects = tuple(decoder.read(message))
             except DecodeError as error:
                 objects = error
             if decoder.is_stateful:
+                if not isinstance(objects, DecodeError):
+                    objects = tuple(replace(item, items=tuple(item.items)) for item in objects)
                 chunk.found[place] = objects
         if isinstance(objects, DecodeError):
             raise objects
@@ -465,13 +472,16 @@ class Batch:
         """A reading that takes the time of receipt, where it may."""
         if is_retained:
             return Flaw(RejectReason.RETAINED, "a reading without a time of its own that was retained")
-        point = gateway.index.get(f"{item.meter}/{item.channel}")
-        if point is not None and self.routes.directory.points[point].kind is Kind.DELTA:
+        if self._is_delta(item, gateway):
             return Flaw(
                 RejectReason.NO_TIME_FOR_DELTA,
                 "a delta channel's reading without a time of its own: a redelivery would count twice",
             )
         return item
+
+    def _is_delta(self, item: WireReading, gateway: GatewayRoute) -> bool:
+        point = gateway.index.get(f"{item.meter}/{item.channel}")
+        return point is not None and self.routes.directory.points[point].kind is Kind.DELTA
 
     def _reject(self, delivery: int, gateway: GatewayRoute, rejected: _Rejected, whole: int) -> None:
         """`whole`: the number of readings in the payload; a reason that took them all needs no positions."""
@@ -662,7 +672,7 @@ class Batch:
         place = number - self._chunk_starts[at]
         topic = chunk.topics[place]
         name = topic.encode("utf-8", "replace") if isinstance(topic, str) else topic
-        return chunk, name, chunk.payloads[place], place in chunk.retained
+        return chunk, name, chunk.kept.get(place, chunk.payloads[place]), place in chunk.retained
 
 
 def _is_seq(seq: Seq) -> bool:

@@ -69,6 +69,7 @@ class Chunk:
     is_replay    dead letters once more
     codes        set by ingest: acknowledgement by place where it isn't a plain success
     found        set by ingest: what stateful decoders found, by place, since they read a delivery once
+    kept         set by ingest: payloads that say more than what was sent, by place, for dead letters
     """
 
     source: Source
@@ -84,6 +85,7 @@ class Chunk:
     is_replay: bool = False
     codes: dict[int, int] = field(default_factory=dict)
     found: dict[int, Sequence[WireObject] | DecodeError] = field(default_factory=dict)
+    kept: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def sender(self) -> tuple[str, str] | None:

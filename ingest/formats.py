@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from domain.errors import Fault, FaultyDocument, RejectReason
 from domain.identity import is_identifier
+from ingest.decode import alibaba_v1, huawei_v1, json_v1, neuron_v2, senml_v10, thingsboard_v1
 from ingest.decode.decoder import Decoder, Naming
 from ingest.decode.wire import Flaw
 from ingest.topic_filter import is_filter
@@ -42,11 +43,13 @@ class Format:
     make        its decoder, from the rule's options; reports their faults, and then returns None
     options     keys of a rule that are this format's own
     separators  where its metrics are cut into device and metric, unless the rule says otherwise
+    is_hosted   it subscribes over a connection of its own
     """
 
     make: Callable[[Mapping[str, Any], frozenset[str], Report], Decoder | None]
     options: frozenset[str] = frozenset()
     separators: str = ""
+    is_hosted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,18 @@ class Formats:
     @property
     def filters(self) -> list[str]:
         """What a broker is asked for, beside carbon/v1."""
-        return list(dict.fromkeys(rule.filter for rule, _, _ in self._rules))
+        return list(
+            dict.fromkeys(rule.filter for rule, _, _ in self._rules if not FORMATS[rule.format].is_hosted)
+        )
+
+    @property
+    def hosted(self) -> list[tuple[str, Decoder]]:
+        """Filters, with their decoders, of formats that subscribe over a connection of their own."""
+        return [
+            (rule.filter, decoder)
+            for rule, _, decoder in self._rules
+            if decoder is not None and FORMATS[rule.format].is_hosted
+        ]
 
     @property
     def decoders(self) -> list[Decoder]:
@@ -206,7 +220,33 @@ def _drop(_options: Mapping[str, Any], _placeholders: frozenset[str], _report: R
     """Acknowledge and drop: for what a device publishes beside its readings."""
 
 
-FORMATS: dict[str, Format] = {"ignore": Format(_drop)}
+def _always(decoder: Decoder) -> Format:
+    def make(_options: Mapping[str, Any], _placeholders: frozenset[str], _report: Report) -> Decoder:
+        return decoder
+
+    return Format(make)
+
+
+def _senml(options: Mapping[str, Any], _placeholders: frozenset[str], report: Report) -> Decoder | None:
+    units = options.get("units")
+    if units is None:
+        return senml_v10.decoder(None)
+    if not isinstance(units, list) or not units or not all(isinstance(each, str) for each in units):
+        report("units", f"is {units!r}, expected an array of units such as kWh")
+        return None
+    return senml_v10.decoder(frozenset(units))
+
+
+FORMATS: dict[str, Format] = {
+    "alibaba": _always(alibaba_v1.DECODER),
+    "huawei": _always(huawei_v1.DECODER),
+    "ignore": Format(_drop),
+    "json": Format(json_v1.decoder, json_v1.OPTIONS),
+    "neuron": _always(neuron_v2.DECODER),
+    "senml": Format(_senml, frozenset({"units"}), separators="/:"),
+    "thingsboard": _always(thingsboard_v1.DEVICE),
+    "thingsboard_gateway": _always(thingsboard_v1.GATEWAY),
+}
 
 
 # Rules as the settings have them

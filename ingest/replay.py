@@ -8,8 +8,9 @@ by its id or by that reason: replaying everything must not let it in by the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from domain.clock import Clock
 from domain.errors import RejectReason
@@ -27,6 +28,9 @@ from storage.readings import Delta
 LETTERS_MAX = 500  # of one transaction; each may be 1 MiB, so they are also bounded in bytes
 BYTES_MAX = 16 << 20
 DECIDED = (RejectReason.DISCARDED, RejectReason.NOT_AUTHORIZED)  # nothing that a mended fault changes
+
+
+PayloadOf: TypeAlias = Callable[[Letter], bytes | None]
 
 
 @dataclass(slots=True)
@@ -64,10 +68,12 @@ def replay(
     rules: ClockRules,
     by_whom: str,
     formats: Sequence[Rule] = (),
+    payload_of: PayloadOf | None = None,
 ) -> Replayed:
     """Replay all open letters that are wanted, a bounded transaction at a time. `conn` is in autocommit.
 
-    formats   today's rules of formats beside carbon/v1
+    formats     today's rules of formats beside carbon/v1
+    payload_of  what a letter's payload is known to mean by now; None: leave the letter alone
     """
     if wanted.ids is None and wanted.reason is None:
         wanted = replace(wanted, but_reasons=DECIDED)
@@ -84,12 +90,12 @@ def replay(
         names = [letter.id for letter in letters]
         try:
             step, directory = _replay_some(
-                conn, names, clock, rules, by_whom, directory, foreign, ids, apart=False
+                conn, names, clock, rules, by_whom, directory, foreign, ids, payload_of, apart=False
             )
         except REFUSED:
             ids = GatewayIds()  # some may have been given in the transaction that failed
             step, directory = _replay_some(
-                conn, names, clock, rules, by_whom, directory, foreign, ids, apart=True
+                conn, names, clock, rules, by_whom, directory, foreign, ids, payload_of, apart=True
             )
         result += step
 
@@ -114,6 +120,7 @@ def _replay_some(
     directory: Directory,
     formats: Formats,
     ids: GatewayIds,
+    payload_of: PayloadOf | None,
     *,
     apart: bool,
 ) -> tuple[Replayed, Directory]:
@@ -124,6 +131,12 @@ def _replay_some(
         letters = dead_letters.select(
             conn, LetterFilter(ids=tuple(letter_ids)), limit=len(letter_ids), for_update=True
         )
+        if payload_of is not None:
+            letters = [
+                replace(letter, payload=payload)
+                for letter in letters
+                if (payload := payload_of(letter)) is not None
+            ]
         now_us = clock.now_us()
         changed = [letter for letter in letters if _is_changed(letter, directory, formats, rules, now_us)]
         result = Replayed(letters=len(changed), unchanged=len(letters) - len(changed))
@@ -151,7 +164,9 @@ def _replay_some(
 def _batch(letters: Sequence[Letter], directory: Directory, formats: Formats, rules: ClockRules) -> Batch:
     batch = Batch(Routes(directory, formats), rules)
     for letter in letters:
-        only = None if letter.positions is None else frozenset(letter.positions)
+        # Places are those of the decoder that counted them. Under another all is read: duplicates count once.
+        is_same = batch.routes.find(letter.topic).decoder == letter.decoder
+        only = None if letter.positions is None or not is_same else frozenset(letter.positions)
         chunk = Chunk(
             _Nobody(),
             letter.via,
@@ -170,7 +185,13 @@ def _batch(letters: Sequence[Letter], directory: Directory, formats: Formats, ru
 def _is_changed(
     letter: Letter, directory: Directory, formats: Formats, rules: ClockRules, now_us: int
 ) -> bool:
-    """Whether a replay would find anything else than what the letter says."""
+    """Whether a replay would find anything else than what the letter says.
+
+    A letter on an account whose topic no rule takes today stays as it is: it would lose its account.
+    """
+    route = Routes(directory, formats).find(letter.topic)
+    if letter.gateway_id is not None and route.gateway is None and route.foreign is None:
+        return False
     outcome: Outcome = _batch([letter], directory, formats, rules).finish(now_us)
     if len(outcome.rows) or outcome.holds:
         return True

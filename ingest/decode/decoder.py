@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ingest.decode.wire import Flaw, WireObject, WireReading, value_of
+from domain.errors import DecodeError, RejectReason
+from ingest.decode.wire import Flaw, Pairs, WireObject, WireReading, shortened, value_of
 
 if TYPE_CHECKING:
     from ingest.delivery import Source
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 # (device, metric) as a format names them to (meter, channel); None: the settings say to pass it over. `device` None:
 # the format names none.
 Naming: TypeAlias = Callable[[str | None, str], "tuple[str, str] | Flaw | None"]
+
+
+def _drop(_payload: bytes) -> None:
+    """Nobody keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,9 @@ class Message:
     received_us  time of receipt: relative times count from it, readings without a time take it
     source       where it came from, which may be a `delivery.Publisher`; None when a dead letter is replayed
     is_retained  the broker had kept it
+    gateway      (uscc, gateway) that it is of
+    keep         where a stateful decoder gives the payload with what its state tells: dead letters have that one, so
+                 that they mean the same in a replay
     """
 
     payload: bytes
@@ -39,6 +47,8 @@ class Message:
     received_us: int
     source: Source | None = None
     is_retained: bool = False
+    gateway: tuple[str, str] = ("", "")
+    keep: Callable[[bytes], None] = _drop
 
     def reading(
         self, device: str | None, metric: str, at_us: int | Flaw | None, value: object, quality: int = 0
@@ -58,6 +68,13 @@ class Message:
         if at_us is None:
             return WireReading(*name, self.received_us, *number, quality, is_receipt_time=True)
         return WireReading(*name, at_us, *number, quality)
+
+    def flaw(
+        self, device: str | None, metric: str, reason: RejectReason, text: str, value: object
+    ) -> Flaw | None:
+        """Why there is no reading where one should be, or None if it is passed over; `text` shows the value at {}."""
+        name = self.names(device, metric)
+        return name if name is None or isinstance(name, Flaw) else Flaw(reason, text, value)
 
 
 class Decoder(Protocol):
@@ -79,7 +96,8 @@ class Decoder(Protocol):
     def read(self, message: Message) -> Iterable[WireObject]:
         """The objects of a payload; one without items says that there is nothing to read in it, deliberately.
 
-        Raises DecodeError before the first object, and nothing else ever. `items` never raise.
+        Raises DecodeError before the first object, and nothing else ever. `items` never raise; an item that is passed
+        over is None, so that a dead letter's places stay what they were whatever the settings say later.
         """
         ...
 
@@ -96,6 +114,18 @@ class Plain:
         return self.function(message)
 
 
-def found(items: Iterable[WireReading | Flaw | None]) -> WireObject:
-    """An object of what was found, without what is passed over."""
-    return WireObject(None, tuple(item for item in items if item is not None))
+def found(items: Iterable[WireReading | Flaw | None]) -> tuple[WireObject]:
+    """What was found, one by one, once. Places don't depend on the rule: what it passes over keeps its place."""
+    return (WireObject(None, items),)
+
+
+def refused(text: str, value: object) -> DecodeError:
+    """A payload in which no readings can be found; `text` shows the value at {}."""
+    return DecodeError(RejectReason.BAD_PAYLOAD, text.replace("{}", shortened(value)))
+
+
+def fields_of(value: object, what: str) -> dict[str, Any]:
+    """A JSON object's fields; DecodeError where it is none. Of a key that stands twice the last counts."""
+    if not isinstance(value, Pairs):
+        raise refused(f"{what} must be an object, is {{}}", value)
+    return dict(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -36,9 +36,8 @@ class WireReading:
     exponent: int
     quality: int = 0
     revision: int = 0
-    is_receipt_time: bool = (
-        False  # the device told no time of its own: `at_us` is made of the time of receipt
-    )
+    is_last_value: bool = False  # said before, perhaps: nothing new where the channel is a delta
+    is_receipt_time: bool = False  # no time of the device's own: `at_us` is made of the time of receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class WireObject:
     """
 
     seq: Seq
-    items: Iterable[WireReading | Flaw]
+    items: Iterable[WireReading | Flaw | None]  # None: passed over, though it has a place
     is_whole: bool = False  # no readings were found: `items` is one Flaw that stands for all of it
 
 
@@ -83,7 +82,7 @@ class TooLong:
 
 def shortened(value: object) -> str:
     """Text from outside, quoted and short; ASCII, so that it can be stored and logged whatever it was."""
-    if isinstance(value, Pairs):
+    if isinstance(value, Pairs | dict):
         return "an object"
     if isinstance(value, list):
         return "an array"
@@ -99,14 +98,14 @@ def _integer(text: str) -> int | TooLong:
     return int(text) if len(text) <= _INTEGER_DIGITS_MAX else TooLong()
 
 
-def parse_json(payload: bytes) -> Any:
-    """The JSON value of a payload, objects as lists of pairs; DecodeError where it is none."""
+def parse_json(payload: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] = Pairs) -> Any:
+    """The JSON value of a payload, objects as lists of pairs or as `pairs` says; DecodeError where it is none."""
     try:
         text = payload.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DecodeError(RejectReason.BAD_PAYLOAD, f"not UTF-8 at byte {error.start}") from error
     try:
-        return json.loads(text, object_pairs_hook=Pairs, parse_constant=Constant, parse_int=_integer)
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=Constant, parse_int=_integer)
     except RecursionError as error:
         raise DecodeError(RejectReason.BAD_PAYLOAD, "nested too deeply") from error
     except ValueError as error:

@@ -23,6 +23,7 @@ from domain.registry import Registry
 from ingest.batch import Batch, Outcome
 from ingest.delivery import Chunk, Receipt
 from ingest.directory import ClockRules, Directory
+from ingest.formats import Formats
 from ingest.routes import Routes
 from ingest.run import Ingest, serve
 from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
@@ -115,8 +116,10 @@ def chunk(
     )
 
 
-def judged(directory: Directory, chunks: Sequence[Chunk], now_us: int = NOW_US) -> tuple[Batch, Outcome]:
-    batch = Batch(Routes(directory), ClockRules())
+def judged(
+    directory: Directory, chunks: Sequence[Chunk], now_us: int = NOW_US, formats: Formats | None = None
+) -> tuple[Batch, Outcome]:
+    batch = Batch(Routes(directory, formats), ClockRules())
     for each in chunks:
         batch.add(each)
     return batch, batch.finish(now_us)

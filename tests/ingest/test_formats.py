@@ -40,7 +40,7 @@ def _read_toy(message: Message) -> Iterable[WireObject]:
                 text,
             )
 
-    return [found(items())]
+    return found(items())
 
 
 class Counting:
@@ -55,7 +55,7 @@ class Counting:
     def read(self, message: Message) -> Iterable[WireObject]:
         if message.source is not None:
             self.count += 1
-        return [found([message.reading("E-01", "kwh", NOW_US, self.count)])]
+        return found([message.reading("E-01", "kwh", NOW_US, self.count)])
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,7 @@ def test_names(directory: Directory):
         ("a_b", "c_d"),
     ]
     assert {hold.reason for hold in outcome.holds} == {HoldReason.UNKNOWN_METER}
-    assert [(item.reason, item.positions) for item in outcome.rejections] == [(RejectReason.BAD_ID, [5])]
+    assert [(item.reason, item.positions) for item in outcome.rejections] == [(RejectReason.BAD_ID, [7])]
     assert outcome.deltas()[USCC, "gw1"].received == 6
 
 

@@ -15,6 +15,7 @@ import pytest
 from domain.interval import format_time
 from domain.reading import decimal_text
 from ingest.directory import Directory
+from ingest.formats import Formats
 from tests.ingest.beds import NOW_US, TOPIC, Collector, chunk, judged
 from tests.servers import DatabaseServer
 
@@ -25,11 +26,12 @@ def cases() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob("*/payload"))
 
 
-def described(directory: Directory, payload: bytes, settings: dict[str, Any]) -> dict[str, Any]:
+def described(
+    directory: Directory, payload: bytes, settings: dict[str, Any], formats: Formats | None = None
+) -> dict[str, Any]:
     retained = frozenset({0}) if settings.get("retained") else frozenset()
-    batch, outcome = judged(
-        directory, [chunk(Collector(), [payload], settings.get("topic", TOPIC), retained=retained)], NOW_US
-    )
+    sent = chunk(Collector(), [payload], settings.get("topic", TOPIC), retained=retained)
+    batch, outcome = judged(directory, [sent], NOW_US, formats)
     names = {point.id: point.name for point in directory.points}
     held = [
         {

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.faults.stage", "tests.faults.verdict")
+pytest.register_assert_rewrite("tests.faults.stage")

@@ -18,19 +18,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
+from bench.chaos import verdict
+from bench.chaos.onlooker import Onlooker
+from bench.chaos.senders import MqttSender, Sender
+from bench.chaos.works import document
+from carbonmeter import audit
 from carbonmeter.client import Client
-from domain.errors import CarbonmeterError, Unavailable
+from carbonmeter.settings import Settings
+from domain.errors import CarbonmeterError
 from storage import registry
-from storage.database import Connection, connect
-from tests.faults.senders import MqttSender, Sender
-from tests.faults.works import document
+from storage.database import connect
 from tests.servers import CarbonmeterServer, wait_for
 
 RECOVERY_S = 30.0
 PATIENCE_S = 60.0
 MOMENT_S = 30.0  # how long the right moment is looked for: some hundred tries, of which one in ten is right
+PARK = "CHAOS"
 STEPS = 60  # that each gateway is given at a time
 
 # a transaction that has rows in the table, whatever its session does just now
@@ -61,10 +64,10 @@ class Stage:
     restart_database: Callable[[], Callable[[], None]]
     story: list[str] = field(default_factory=list)
     hits: dict[str, int] = field(default_factory=dict)
-    _conn: Connection | None = None
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+        self._onlooker = Onlooker(self.database_url)
         self._began = time.monotonic()
 
     def tell(self, text: str) -> None:
@@ -78,26 +81,10 @@ class Stage:
 
     def ask(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """The first value of a query, however often the database goes away meanwhile."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                if self._conn is None:
-                    self._conn = connect(self.database_url, "onlooker", autocommit=True)
-                row = self._conn.execute(query.encode(), parameters).fetchone()
-            except (psycopg.OperationalError, Unavailable):
-                self.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                assert row is not None
-                return row[0]
+        return self._onlooker.ask(query, parameters)
 
     def close(self) -> None:
-        if self._conn is not None:
-            with contextlib.suppress(psycopg.Error):
-                self._conn.close()
-            self._conn = None
+        self._onlooker.close()
 
     # Traffic
 
@@ -211,21 +198,8 @@ class Stage:
         wait_for(
             lambda: all(sender.quiet > look + 1 for sender, look in zip(raw, looks, strict=True)), PATIENCE_S
         )
-        markers = [marker for sender in raw for marker in sender.open_markers()]
-        return self._logged(markers) > 0
-
-    def _logged(self, markers: Sequence[tuple[str, int]]) -> int:
-        """How many of these readings, (meter, stamp [µs]), are in the log."""
-        return int(
-            self.ask(
-                """
-                SELECT count(DISTINCT marker) FROM unnest(%s::text[], %s::bigint[]) AS marker (meter, at)
-                JOIN points USING (meter) JOIN readings ON channel_id = points.id
-                 AND measured_at = to_timestamp(0) + at * interval '1 microsecond'
-                """,
-                [[meter for meter, _ in markers], [at for _, at in markers]],
-            )
-        )
+        markers = [(sender.plan.uscc, *marker) for sender in raw for marker in sender.open_markers()]
+        return self._onlooker.logged(markers) > 0
 
     def kill_accounting_mid_transaction(self) -> None:
         """SIGKILL while it has written into the books and hasn't committed."""
@@ -274,7 +248,8 @@ class Stage:
         newest = []
         for sender in self.senders:
             messages = sender.plan.next_messages(STEPS)
-            newest += [max(message.marker for message in messages if message.marker is not None)]
+            meter, at = max(message.marker for message in messages if message.marker is not None)
+            newest.append((sender.plan.uscc, meter, at))
             sender.offer(messages)
         before = [sender.acknowledged + sender.pending for sender in self.senders]
 
@@ -289,7 +264,9 @@ class Stage:
             ),
             "gateways are acknowledged again",
         )
-        wait(lambda: self._logged(newest) == len(newest), "each gateway's newest readings are stored")
+        wait(
+            lambda: self._onlooker.logged(newest) == len(newest), "each gateway's newest readings are stored"
+        )
         commit_no = self.ask("SELECT coalesce(max(commit_no), 0) FROM batches")
         wait(lambda: bool(self.ask("SELECT min(commit_no) FROM cursors") >= commit_no), "the ledger follows")
         wait(self._is_ready, "the server says that it is ready")
@@ -343,20 +320,29 @@ class Watch:
     def _run(self) -> None:
         while not self._stop.wait(0.1):
             for sender in self._stage.senders:
-                try:
-                    account = account_of(self._stage.client, sender)
-                except CarbonmeterError:
-                    continue  # the API or its database is away, or the gateway hasn't sent
-                self.looks += 1
-                if account["received"] != account["stored"] + account["held"] + account["rejected"]:
-                    self.faults.append(f"{sender.plan.gateway}: {account}")
-
-
-def account_of(client: Client, sender: Sender) -> dict[str, Any]:
-    return client.get(f"/v1/gateways/{sender.plan.uscc}/{sender.plan.gateway}/account")
+                has_answered, fault = verdict.account_fault(self._stage.client, sender.plan)
+                self.looks += has_answered
+                if fault is not None:
+                    self.faults.append(fault)
 
 
 def register(database_url: str, plans: list[Any]) -> None:
     """Import the gateways' registry."""
     with connect(database_url, "test") as conn, conn.transaction():
-        registry.import_document(conn, document(plans), "test")
+        registry.import_document(conn, document(plans, PARK), "test")
+
+
+def check(stage: Stage) -> None:
+    """All of it; the story of the run comes with what fails."""
+    try:
+        with connect(stage.database_url, "test") as conn:
+            assert verdict.faults(conn, stage.client, stage.senders, PARK) == []
+        settings = Settings(home=Path("/nonexistent"), database=stage.database_url)
+        checks = list(audit.run(stage.database_url, settings.accounting(stage.database_url), lambda _: None))
+        assert {each.promise for each in checks} == {1, 2, 3, 4, 5}
+        assert [(each.name, each.shown) for each in checks if each.faults] == []
+        for each in checks:
+            stage.tell(f"promise {each.promise}: {each.name}: {each.compared} compared")
+    except AssertionError as error:
+        error.add_note(stage.report())
+        raise

@@ -17,16 +17,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.senders import ForwardSender, HttpSender, MqttSender, Sender
+from bench.chaos.works import GatewayPlan
 from carbonmeter import embedded, postgres
 from carbonmeter.process import dies_with_parent
 from storage import keys
 from storage.database import connect
 from tests import servers
 from tests.conftest import missing
-from tests.faults import verdict
-from tests.faults.senders import ForwardSender, HttpSender, MqttSender, Sender
-from tests.faults.stage import Stage, Watch, register
-from tests.faults.works import GatewayPlan
+from tests.faults.stage import Stage, Watch, check, register
 from tests.ingest.beds import OTHER, USCC
 from tests.servers import CarbonmeterServer, Database, Mosquitto, wait_for
 
@@ -94,7 +93,7 @@ def _struck(stage: Stage, rounds: int) -> None:
             stage.recovers()
         stage.feed()
         stage.drain()
-    verdict.check(stage)
+    check(stage)
     assert watch.faults == []
     assert watch.looks > 10
     assert all(sender.receipts for sender in stage.senders)
@@ -188,7 +187,7 @@ def test_what_a_broker_has_acknowledged_is_not_lost_with_ingest(
                 sender.close()
             stage.close()
             print("\n".join(stage.story))
-        verdict.check(stage)
+        check(stage)
         assert watch.faults == []
         assert all(sender.receipts for sender in senders)
         assert set(stage.hits.values()) == {3}, stage.hits

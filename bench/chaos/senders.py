@@ -2,7 +2,8 @@
 
 Each tells how many messages wait, how many were acknowledged, and what it has to complain of: an acknowledgement that
 refuses, a receipt that isn't what the message deserves. A message is done with its PUBACK or its receipt, whichever
-comes first, and is never sent again: so either of them being untrue loses readings, which the test sees.
+comes first (through a broker with its receipt alone), and is never sent again after it: so either of them being untrue
+loses readings, which the verdict sees.
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import random
 import select
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench.chaos import packets
+from bench.chaos.works import GatewayPlan, Message
 from carbonmeter.forward import Forwarder, Spool
-from tests.faults.works import GatewayPlan, Message
-from tests.ingest.beds import connect_packet, publish_packet, subscribe_packet
 
 WINDOW = 200
+RECEIPT_S = 3.0  # how long a receipt is waited for before the message is sent again
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing drops what is under way, as a cut line would
 
 
@@ -88,13 +92,28 @@ class MqttSender(Sender):
     """MQTT by hand, in a thread.
 
     through_broker  a PUBACK is the broker's word and a receipt alone is the server's
+    by_receipt      so a message is done with its receipt alone, and sent again where none comes
+    twice           share of the messages that are sent twice at once
     """
 
-    def __init__(self, plan: GatewayPlan, port: int, version: int, *, through_broker: bool = False) -> None:
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        port: int,
+        version: int,
+        *,
+        through_broker: bool = False,
+        by_receipt: bool = False,
+        twice: float = 0.0,
+    ) -> None:
         super().__init__(plan)
         self._port = port
         self._version = version
         self._through_broker = through_broker
+        self._by_receipt = by_receipt
+        self._twice = twice
+        self._chance = random.Random(f"{plan.seed} {plan.number}")
+        self._sent_at: dict[int, float] = {}  # [s, monotonic] of what waits for its receipt, by number
         self.sent_readings = None if through_broker else 0  # a broker repeats by itself
         self._lock = threading.Lock()
         self._waiting: dict[int, Message] = {}
@@ -136,7 +155,7 @@ class MqttSender(Sender):
 
     @property
     def backlog(self) -> int:
-        if not self._through_broker:
+        if not self._through_broker or self._by_receipt:
             return self.pending
         with self._lock:
             return self._count - max(self._receipted, default=0)
@@ -178,19 +197,22 @@ class MqttSender(Sender):
                     self.acknowledged += 1
             self._in_flight.clear()
             self._unsent = deque(self._waiting)
+            self._sent_at.clear()
         self.connections += 1
         self._is_cut = False
         is_ready = False
         receipts = f"carbon/v1/{self.plan.uscc}/{self.plan.gateway}/receipts"
-        out = bytearray(connect_packet(f"sender-{self.plan.gateway}", self._version))
-        out += subscribe_packet(receipts, packet_id=65_535, version=self._version, qos=0)
+        out = bytearray(packets.connect(f"sender-{self.plan.uscc}-{self.plan.gateway}", self._version))
+        out += packets.subscribe(receipts, 65_535, self._version)
         data = b""
         while not self._stop.is_set():
             if is_ready:
                 out += self._filled()
             if self._is_cut:
                 with contextlib.suppress(BlockingIOError):
-                    connection.send(out or publish_packet(b"half of it", version=self._version)[:7])
+                    connection.send(
+                        out or packets.publish(self.plan.topic, b"half of it", 1, self._version)[:7]
+                    )
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 raise ConnectionError("cut")
             readable, writable, _ = select.select([connection], [connection] if out else [], [], 0.02)
@@ -199,8 +221,8 @@ class MqttSender(Sender):
                 if not more:
                     raise ConnectionError("ended")
                 data += more
-                packets, data = _packets(data)
-                for first, body in packets:
+                found, data = packets.split(data)
+                for first, body in found:
                     is_ready |= self._answer(first, body)
             else:
                 self.quiet += 1
@@ -212,25 +234,35 @@ class MqttSender(Sender):
         """Further messages, as many as the window has room for."""
         parts = []
         with self._lock:
+            if self._by_receipt:
+                self._unsent.extend(self._overdue())
             while self._unsent and len(self._in_flight) < WINDOW:
                 number = self._unsent.popleft()
                 message = self._waiting.get(number)
                 if message is None:
                     continue
+                if self._chance.random() < self._twice:
+                    self._unsent.appendleft(number)
                 while True:
                     self._packet_id = self._packet_id % 60_000 + 1
                     if self._packet_id not in self._in_flight:
                         break
                 self._in_flight[self._packet_id] = number
                 self._sent[number] = self._sent.get(number, 0) + 1
+                if self._by_receipt:
+                    self._sent_at[number] = time.monotonic()
                 if self.sent_readings is not None:
                     self.sent_readings += message.readings
-                parts.append(
-                    publish_packet(
-                        message.payload, message.topic, packet_id=self._packet_id, version=self._version
-                    )
-                )
+                parts.append(packets.publish(message.topic, message.payload, self._packet_id, self._version))
         return b"".join(parts)
+
+    def _overdue(self) -> list[int]:
+        """Numbers of the messages that were sent and have had no receipt for long."""
+        now = time.monotonic()
+        late = [number for number, at in self._sent_at.items() if now - at > RECEIPT_S]
+        for number in late:
+            del self._sent_at[number]
+        return late
 
     def _answer(self, first: int, body: bytes) -> bool:
         """Take one packet; whether it was the last of the greetings."""
@@ -248,8 +280,8 @@ class MqttSender(Sender):
     def _acknowledged(self, packet_id: int, code: int) -> None:
         with self._lock:
             number = self._in_flight.pop(packet_id, None)
-            is_done = number is not None and self._waiting.pop(number, None) is not None
-            self.acknowledged += is_done
+            if number is not None and not self._by_receipt:
+                self._done(number)
         if number is None:
             self.complain(f"PUBACK of {packet_id}, which isn't in flight")
         if code not in (0, 0x10):  # a broker without subscribers says so; its session keeps the message
@@ -260,27 +292,15 @@ class MqttSender(Sender):
         receipt = json.loads(body[at:])
         self.check_receipt(receipt)
         with self._lock:
-            self._receipted.add(self._numbers[receipt["seq"]])
+            number = self._numbers.get(receipt["seq"])
+            if number is not None:
+                self._receipted.add(number)
+                if self._by_receipt:
+                    self._done(number)
 
-
-def _packets(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Whole packets (first byte, body) and the rest."""
-    found, position = [], 0
-    while len(data) - position >= 2:
-        size, at, shift = 0, position + 1, 0
-        while at < len(data):
-            size |= (data[at] & 0x7F) << shift
-            shift += 7
-            at += 1
-            if data[at - 1] < 0x80:
-                break
-        else:
-            break
-        if len(data) < at + size:
-            break
-        found.append((data[position], data[at : at + size]))
-        position = at + size
-    return found, data[position:]
+    def _done(self, number: int) -> None:
+        self.acknowledged += self._waiting.pop(number, None) is not None
+        self._sent_at.pop(number, None)
 
 
 class ForwardSender(Sender):
@@ -292,7 +312,7 @@ class ForwardSender(Sender):
         self._forwarder = Forwarder(
             self._spool,
             f"mqtt://127.0.0.1:{port}",
-            client_id=f"forward-{plan.gateway}",
+            client_id=f"forward-{plan.uscc}-{plan.gateway}",
             backoff_s=(0.05, 1.0),
             subscriptions=[f"carbon/v1/{plan.uscc}/{plan.gateway}/receipts"],
             on_message=self._on_message,
@@ -385,15 +405,17 @@ class HttpSender(Sender):
         answer = connection.getresponse()
         body = answer.read()
         if answer.status == 503:
+            if not (answer.headers.get("Retry-After") or "").isdigit():
+                self.complain(f"503 without Retry-After: {body[:300]!r}")
             raise ConnectionError("later")
         if answer.status != 202:
             self.complain(f"{answer.status} {body[:300]!r}")
-        else:
-            receipt = json.loads(body)
-            if receipt["seq"] is not None:
-                self.check_receipt(receipt)
-            elif receipt["rejected"] != message.rejected:
-                self.complain(f"receipt {receipt} for {message}")
+            raise ConnectionError("refused")
+        receipt = json.loads(body)
+        if receipt["seq"] is not None:
+            self.check_receipt(receipt)
+        elif receipt["rejected"] != message.rejected:
+            self.complain(f"receipt {receipt} for {message}")
         self._waiting.popleft()
         self.acknowledged += 1
 

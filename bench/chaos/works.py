@@ -1,4 +1,4 @@
-"""Two works whose meters' truth is known: what their gateways send, what becomes of it, what the ledger must say.
+"""Works whose meters' truth is known: what their gateways send, what becomes of it, what the ledger must say.
 
 Each gateway has three registers and a delta meter, read every five minutes, so that a reading lies on each
 quarter-hour and an interval's amount is a difference of two of them. Everything follows from the seed and the
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from domain.interval import INTERVAL_US, format_time
 from domain.reading import round_half_even
-from tests.ingest.beds import OTHER, USCC, channel, enterprise
 
 START_US = 1_740_758_400_000_000  # 2025-03-01T00:00+08:00
 STEP_US = INTERVAL_US // 3
-DISTRICT = "430300"
+DISTRICT = "430304"
 REGISTER_MODULUS = 1_000_00  # of the second register, in hundredths: it rolls over every few days
 
 
@@ -47,6 +47,7 @@ class GatewayPlan:
     """One gateway's meters, how far they were read, and what was sent of them.
 
     has_singles  one of its meters has messages of its own, a reading each; otherwise it comes with the others
+    has_torn     some messages were cut off by the device
     """
 
     uscc: str
@@ -54,6 +55,7 @@ class GatewayPlan:
     number: int
     seed: int
     has_singles: bool = True
+    has_torn: bool = True
     steps: int = 0
     stored: dict[Name, Fraction] = field(default_factory=dict)
     held: set[Name] = field(default_factory=set)
@@ -74,11 +76,11 @@ class GatewayPlan:
     def meters(self) -> dict[str, list[dict[str, Any]]]:
         number = self.number
         return {
-            f"E-{number}1": [channel("kwh", max_rate="1000")],
-            f"E-{number}2": [channel("kwh", max_rate="1000", modulus="1000")],
-            f"E-{number}3": [channel("kwh", max_rate="20000", multiplier="20")],
+            f"E-{number}1": [_channel("kwh", max_rate="1000")],
+            f"E-{number}2": [_channel("kwh", max_rate="1000", modulus="1000")],
+            f"E-{number}3": [_channel("kwh", max_rate="20000", multiplier="20")],
             f"G-{number}1": [
-                channel("nm3", "delta", quantity="natural_gas", unit="nm3", resolution="0.1", period="PT15M")
+                _channel("nm3", "delta", quantity="natural_gas", unit="nm3", resolution="0.1", period="PT15M")
             ],
         }
 
@@ -169,25 +171,52 @@ class GatewayPlan:
         messages.append(
             Message(self.topic, payload, step, stored, held, rejected, None if self.has_singles else marker)
         )
-        if step % 17 == 0:  # cut off by a device that went down
+        if self.has_torn and step % 17 == 0:  # cut off by a device that went down
             payload = json.dumps({"seq": step, "at": at_us // 1000}).encode()[:-1]
             self.letters.add(payload)
             messages.append(Message(self.topic, payload, None, 0, 0, 1, None))
         return messages
 
 
-def document(plans: list[GatewayPlan]) -> dict[str, Any]:
-    """The registry document of these gateways."""
+def document(plans: Sequence[GatewayPlan], park: str) -> dict[str, Any]:
+    """The registry document of these gateways: their enterprises, all in one park."""
     enterprises = []
-    for uscc in (USCC, OTHER):
+    for uscc in dict.fromkeys(plan.uscc for plan in plans):
         own = [plan for plan in plans if plan.uscc == uscc]
-        meters: dict[str, list[dict[str, Any]]] = {}
-        for plan in own:
-            meters |= plan.meters()
-        works = enterprise(uscc, meters, [{"id": plan.gateway} for plan in own])
-        works["sources"] = [source for plan in own for source in plan.sources()]
-        enterprises.append(works)
-    return {"enterprises": enterprises}
+        enterprises.append(
+            {
+                "uscc": uscc,
+                "name_zh": "故障试验",
+                "name_en": "Chaos",
+                "industry": "steel",
+                "district": DISTRICT,
+                "park": park,
+                "gateways": [{"id": plan.gateway} for plan in own],
+                "meters": [
+                    {"id": meter, "name": meter, "channels": channels}
+                    for plan in own
+                    for meter, channels in plan.meters().items()
+                ],
+                "sources": [source for plan in own for source in plan.sources()],
+            }
+        )
+    return {
+        "parks": [{"code": park, "name_zh": "故障试验园", "name_en": "Chaos park", "district": DISTRICT}],
+        "enterprises": enterprises,
+    }
+
+
+def _channel(id_: str, kind: str = "register", **more: Any) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "quantity": "electricity_import",
+        "kind": kind,
+        "unit": "kWh",
+        "multiplier": "1",
+        "resolution": "0.01",
+        "valid_from": format_time(START_US),
+        **more,
+    }
 
 
 def milligrams(amount: Fraction, mg_per_unit: Fraction) -> int:

@@ -150,7 +150,7 @@ class Accountant:
             try:
                 return self._tick()
             except psycopg.errors.SerializationFailure:
-                # Another worker came first with a factor that is new to both, or a restatement moved the cursors.
+                # A restatement has moved the cursors meanwhile.
                 self._memory = Memory()
             except BaseException:
                 self._memory = Memory()  # what it holds may not have been committed
@@ -304,9 +304,9 @@ class Accountant:
             for shard, cursor in cursors.items():
                 stands = cursor if cursor.rules_version else self._beginning
                 books.move_cursors([shard], stands._replace(rules_version=self._rules.version))
-            described = self._described(result)
         self._memory = Memory()
-        return Restated.of(result, described)
+        with self._connection.transaction():
+            return Restated.of(result, self._described(result))
 
     def rehearse(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from domain.errors import Refused, Unavailable
 
@@ -26,7 +27,6 @@ RUN_ORDER_LOCK = (
 FOLD_LOCK = 0x4342_0005  # one process folds batches into gateway_accounts
 RELEASE_LOCK = 0x4342_0007  # one process releases held readings
 HISTORY_LOCK = 0x4342_0008  # one transaction writes history
-FACTOR_LOCK = 0x4342_0009  # held from a new factor of the ledger to its commit
 
 POSTGRESQL_VERSION_MIN = 150_000
 
@@ -53,6 +53,12 @@ def connect(url: str, application_name: str = "carbonmeter", *, autocommit: bool
         return psycopg.connect(**connection_arguments(url, application_name), autocommit=autocommit)
     except psycopg.OperationalError as error:
         raise Unavailable(f"database: {str(error).strip()}") from error
+
+
+def beside(conn: psycopg.Connection[Any]) -> Connection:
+    """A second connection to the same database, in autocommit: what it writes stands whatever becomes of the first."""
+    url = make_conninfo(conn.info.dsn, password=conn.info.password)
+    return connect(url, conn.info.parameter_status("application_name") or "carbonmeter", autocommit=True)
 
 
 def _value(conn: Connection, query: str) -> Any:

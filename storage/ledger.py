@@ -32,7 +32,7 @@ from domain.ledger import (
 )
 from storage import findings
 from storage.binary_copy import Column, copy_in, copy_out, text_array
-from storage.database import ENGINE_LOCK, FACTOR_LOCK, RUN_ORDER_LOCK
+from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK, beside
 
 _ALL = (1 << 63) - 1
 _OF_SHARDS = f"""AND channel_id IN (SELECT p.id FROM points p WHERE p.enterprise_id %% {SHARDS} = ANY(%s))"""
@@ -452,15 +452,15 @@ class Books:
         """The lasting id of a factor as the ledger uses it."""
         known = self.known_factor(digest)
         if known is None:
-            # Two workers may need the same new ones, in other orders: without this they could wait for each other. The
-            # second one's statement fails, since its transaction reads an earlier moment, and its tick begins anew.
-            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FACTOR_LOCK])
-            row = self._cursor.execute(
-                """INSERT INTO used_factors (digest, factor_set, numerator, denominator, description)
-                   VALUES (%s, %s, %s::numeric, %s::numeric, %s)
-                   ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id""",
-                [digest, factor_set, str(numerator), str(denominator), Jsonb(description)],
-            ).fetchone()
+            # Not in this transaction: another worker may need the same new one at the same time, and would have to wait
+            # for the end of this run, only to find that it reads an earlier moment. Unused, it does no harm.
+            with beside(self._connection) as conn:
+                row = conn.execute(
+                    """INSERT INTO used_factors (digest, factor_set, numerator, denominator, description)
+                       VALUES (%s, %s, %s::numeric, %s::numeric, %s)
+                       ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id""",
+                    [digest, factor_set, str(numerator), str(denominator), Jsonb(description)],
+                ).fetchone()
             assert row is not None
             known = int(row[0])
         return known

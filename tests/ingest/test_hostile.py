@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,6 +267,52 @@ def test_a_bad_packet_ends_its_connection_and_no_other(process: Process, case: s
         assert client.end() == reason
         bystander.publish(form_a(reading(1, AT)))
         assert bystander.acknowledged() == [(1, 0)]
+
+
+def mutated(rng: random.Random) -> bytes:
+    """A stream of good packets with a few bytes of it changed, taken out or put in."""
+    version = rng.choice((4, 5))
+    parts = [connect_packet(f"m{rng.randrange(5)}", version)]
+    for number in range(1, rng.randrange(2, 8)):
+        parts.append(
+            rng.choice(
+                (
+                    publish_packet(
+                        form_a(reading(1, AT)), packet_id=number, version=version, qos=rng.randrange(3)
+                    ),
+                    subscribe_packet("#", version=version),
+                    packet(0x62, rng.randrange(1, 4).to_bytes(2, "big")),
+                    b"\xc0\x00",
+                )
+            )
+        )
+    data = bytearray(b"".join(parts))
+    for _ in range(rng.randrange(4)):
+        place = rng.randrange(len(data))
+        data[place : place + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+    return bytes(data)
+
+
+def test_mutated_streams_are_answered_or_closed_and_leave_nothing_in_the_log(process: Process):
+    rng = random.Random(311)
+    reasons: set[int | None] = set()
+    with Client(process.port) as bystander:
+        bystander.connect("bystander")
+        for _ in range(200):
+            data = mutated(rng)
+            with Client(process.port) as client, contextlib.suppress(ConnectionResetError):
+                middle = rng.randrange(len(data))
+                client.send(data[:middle])
+                client.send(data[middle:])
+                client.socket.shutdown(socket.SHUT_WR)
+                reasons.add(client.end())
+        bystander.publish(form_a(reading(1, AT)))
+        assert bystander.acknowledged() == [(1, 0)]
+    assert reasons <= {None, 0x81, 0x82, 0x8E, 0x94, 0x95, 0x9B, 0xA1}
+    assert len(reasons) > 2
+    log = (process.folder / "ingest.log").read_text()
+    assert "Traceback" not in log
+    assert "ERROR" not in log
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class RejectReason(StrEnum):
@@ -19,6 +21,7 @@ class RejectReason(StrEnum):
     UNKNOWN_ENTERPRISE = "unknown_enterprise"
     UNKNOWN_GATEWAY = "unknown_gateway"
     NOT_AUTHORIZED = "not_authorized"  # the client may not publish there; on no account
+    UNKNOWN_ALIAS = "unknown_alias"  # Sparkplug: no birth certificate tells the metric's name or type
     RETAINED = "retained"  # a retained bare number has no time of its own
     NO_TIME_FOR_DELTA = (
         "no_time_for_delta"  # a bare number of a delta channel: a redelivery would count twice
@@ -63,7 +66,11 @@ class SettingsError(Refused):
 
 
 class FactorNotFound(CarbonmeterError):  # noqa: N818 (named by what to do next)
-    """No factor is in force for what was asked."""
+    """No factor is in force for what was asked. `wanted`: the figures that are missing, where they are known."""
+
+    def __init__(self, message: str, wanted: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.wanted = tuple(wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from domain.identity import is_identifier
 from ingest.decode import alibaba_v1, huawei_v1, json_v1, neuron_v2, senml_v10, thingsboard_v1
 from ingest.decode.decoder import Decoder, Naming
 from ingest.decode.wire import Flaw
+from ingest.sparkplug import decoder as sparkplug
 from ingest.topic_filter import is_filter
 
 NAMES_MAX = 100_000  # remembered of a topic's rule; they come from outside
@@ -244,6 +245,9 @@ FORMATS: dict[str, Format] = {
     "json": Format(json_v1.decoder, json_v1.OPTIONS),
     "neuron": _always(neuron_v2.DECODER),
     "senml": Format(_senml, frozenset({"units"}), separators="/:"),
+    "sparkplug_b": Format(
+        sparkplug.make, frozenset({"host_id", "reorder_s", "rebirth_s"}), separators="/", is_hosted=True
+    ),
     "thingsboard": _always(thingsboard_v1.DEVICE),
     "thingsboard_gateway": _always(thingsboard_v1.GATEWAY),
 }

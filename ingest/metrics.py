@@ -56,6 +56,17 @@ BROKER_CONNECTED = Gauge(
     "carbonmeter_broker_connected", "Whether the subscriber is connected", multiprocess_mode="livemax"
 )
 BROKER_CONNECTS = Counter("carbonmeter_broker_connects_total", "Connections made to the broker")
+SPARKPLUG_PASSED_OVER = Counter(
+    "carbonmeter_sparkplug_passed_over_total", "Sparkplug metrics that are no readings, by why", ["why"]
+)
+SPARKPLUG_REBIRTHS = Counter(
+    "carbonmeter_sparkplug_rebirths_total",
+    "Rebirth requests to edge nodes, by whether they could be sent",
+    ["result"],
+)
+SPARKPLUG_DROPPED = Counter(
+    "carbonmeter_sparkplug_dropped_total", "Sparkplug events and replays dropped for want of room"
+)
 STALE_ACKNOWLEDGEMENTS = Counter(
     "carbonmeter_ingest_stale_acknowledgements_total", "Acknowledgements dropped, their connection being gone"
 )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.clock import Clock
-from domain.errors import CarbonmeterError
+from domain.errors import CarbonmeterError, RejectReason
 from domain.registry import Registry
 from ingest.batch import Batch
 from ingest.delivery import Chunk, Receipt, Source
@@ -100,6 +100,8 @@ class Pipeline:
         self._window: _Window = _Window()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
+        self.settled = 0  # chunks committed, in the order that they were taken in
+        self._handed_over = 0
         self._thread.start()
 
     @property
@@ -130,18 +132,30 @@ class Pipeline:
             self._idle.clear()
             self._loop.call_later(self._bounds.linger_s, self._hand_over)
 
+    @property
+    def taken(self) -> int:
+        """Chunks taken in; once `settled` has come as far, all of these are committed."""
+        return self._handed_over + len(self._filling.chunks)
+
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call back once, as soon as the pipeline isn't full."""
         if not self._when_room:
             PAUSES.inc()
         self._when_room.append(callback)
 
-    def event(self, kind: str, gateway: tuple[str, str] | None, detail: str) -> None:
-        """Record what happened at a gateway; bounded, and dropped with a count where there is no room."""
+    def event(
+        self, kind: str, gateway: tuple[str, str] | None, detail: str, at_us: int | None = None
+    ) -> None:
+        """Record what happened at a gateway; bounded, and dropped with a count where there is no room.
+
+        at_us   when it happened; None: now
+        """
         if len(self._events) >= EVENTS_MAX:
             EVENTS_DROPPED.inc()
             return
-        self._events.append(GatewayEvent(self._clock.now_us(), gateway, kind, detail[:500]))
+        self._events.append(
+            GatewayEvent(self._clock.now_us() if at_us is None else at_us, gateway, kind, detail[:500])
+        )
         if not self._is_busy and not self._is_scheduled:
             self._is_scheduled = True
             self._idle.clear()
@@ -196,6 +210,7 @@ class Pipeline:
         self._is_busy = True
         self._committing_bytes = batch.size_bytes
         self._handed_over_at = self._clock.monotonic()
+        self._handed_over += len(batch.chunks)
         self._jobs.put((batch, events))
         callbacks, self._when_room = self._when_room, []
         for callback in callbacks:
@@ -205,6 +220,7 @@ class Pipeline:
         COMMIT_SECONDS.observe(self._clock.monotonic() - self._handed_over_at)
         self._is_busy = False
         self._committing_bytes = 0
+        self.settled += len(written.batch.chunks)
         directory = written.batch.routes.directory
         if directory.version > self.registry_version:
             # What fills now was read under the old one: the writer reads it again, and the next begins anew.
@@ -280,7 +296,10 @@ class _Window:
         refused = {
             rejection.delivery: rejection.gateway.names
             for rejection in outcome.rejections
-            if rejection.gateway is not None and rejection.gateway.refused is None
+            if rejection.gateway is not None
+            and rejection.gateway.refused is None
+            # until a birth comes that is the ordinary way of Sparkplug, and nobody's fault
+            and rejection.reason is not RejectReason.UNKNOWN_ALIAS
         }
         strangers = {
             rejection.delivery

@@ -21,6 +21,9 @@ from ingest.housekeeping import Housekeeping
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
 from ingest.sign_in import SignIn, takes_anonymous
+from ingest.sparkplug.decoder import SparkplugDecoder
+from ingest.sparkplug.host import HostApplication
+from ingest.sparkplug.keeper import Keeper
 from ingest.subscriber import Subscriber
 from ingest.write import Writer
 from storage import registry
@@ -85,6 +88,8 @@ class Ingest:
         self._sign_in: SignIn | None = None
         self._housekeeping: asyncio.Task[None] | None = None
         self._subscribing: asyncio.Task[None] | None = None
+        self._sparkplug: list[asyncio.Task[None]] = []
+        self.hosts: list[HostApplication] = []
         self.endpoint: Endpoint | None = None
         self.subscriber: Subscriber | None = None
 
@@ -99,7 +104,9 @@ class Ingest:
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs beside the endpoint."""
-        return [task for task in (self._subscribing, self._housekeeping) if task is not None]
+        return [
+            task for task in (self._subscribing, *self._sparkplug, self._housekeeping) if task is not None
+        ]
 
     async def start(self) -> None:
         """Wait for the database, then take readings."""
@@ -136,10 +143,34 @@ class Ingest:
         if settings.broker is not None:
             self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock, formats.filters)
             self._subscribing = asyncio.create_task(self.subscriber.run())
+        self._join_sparkplug(formats)
         housekeeping = Housekeeping(
             self._connect, self._clock, settings.clock, self._pipeline, self.endpoint, self.detail
         )
         self._housekeeping = asyncio.create_task(housekeeping.run())
+
+    def _join_sparkplug(self, formats: Formats) -> None:
+        """Sparkplug's own connections to the broker, one a host id, and what it asks for beside readings."""
+        settings = self._settings
+        assert self._pipeline is not None
+        hosted = [(pattern, each) for pattern, each in formats.hosted if isinstance(each, SparkplugDecoder)]
+        if not hosted:
+            return
+        decoders = [decoder for _, decoder in hosted]
+        keeper = Keeper(
+            decoders, self._pipeline, self._connect, self._clock, settings.clock, settings.formats
+        )
+        self._sparkplug.append(asyncio.create_task(keeper.run()))
+        if settings.broker is None:
+            return
+        for host_id in dict.fromkeys(decoder.options.host_id for decoder in decoders):
+            ours = [(pattern, each) for pattern, each in hosted if each.options.host_id == host_id]
+            filters = list(dict.fromkeys(pattern for pattern, _ in ours))
+            host = HostApplication(
+                settings.broker, self._pipeline, self._clock, filters, [each for _, each in ours], host_id
+            )
+            self.hosts.append(host)
+            self._sparkplug.append(asyncio.create_task(host.run()))
 
     async def _registry(self) -> Registry:
         def load() -> Registry:
@@ -175,14 +206,17 @@ class Ingest:
                 "connected": self.subscriber.is_connected,
                 "warnings": self.subscriber.warnings,
             }
+        if self.hosts:
+            detail["sparkplug"] = {"connected": all(host.is_connected for host in self.hosts)}
         return detail
 
     async def stop(self) -> None:
         """Take no more, commit and acknowledge what was taken, and leave."""
         if self.endpoint is not None:
             await self.endpoint.stop_listening()
-        if self.subscriber is not None:
-            self.subscriber.stop_reading()
+        for subscriber in (self.subscriber, *self.hosts):
+            if subscriber is not None:
+                subscriber.stop_reading()
         pipeline, patience_s = self._pipeline, self._settings.drain_s_max
         can_commit = pipeline is not None and not pipeline.is_away and not pipeline.failure.done()
         if pipeline is not None and can_commit and not await pipeline.drain(patience_s):

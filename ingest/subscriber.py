@@ -70,6 +70,7 @@ class Link(asyncio.Protocol):
         self._receipts_in_flight_max = RECEIPTS_IN_FLIGHT_MAX
         self._heard_at = clock.monotonic()
         self.dropped: int | None = None  # messages that the broker says it has dropped
+        self._own_topics = frozenset({DROPPED_TOPIC})  # what comes by these is for us, and no delivery
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[ConnAckPacket] = loop.create_future()
         self.subscribed: asyncio.Future[SubAckPacket] = loop.create_future()
@@ -102,8 +103,8 @@ class Link(asyncio.Protocol):
                 packet, size = mqtt5.read(view[position:])
                 position += size
                 if isinstance(packet, PublishPacket):
-                    if packet.topic == DROPPED_TOPIC:
-                        self._dropped(packet.payload)
+                    if packet.topic in self._own_topics:
+                        self._own(packet)
                         continue
                     if packet.retain:
                         retained.append(len(topics))
@@ -162,16 +163,20 @@ class Link(asyncio.Protocol):
                 f"the broker disconnects us: {packet.reason_code.name.lower()} {packet.reason_str or ''}".strip()
             )
 
-    def _dropped(self, payload: bytes) -> None:
+    def _own(self, packet: PublishPacket) -> None:
         """The broker counts messages that it dropped: those to us may be among them."""
         with contextlib.suppress(ValueError):
-            count = int(payload)
+            count = int(packet.payload)
             if self.dropped is not None and count > self.dropped:
                 log.warning(
                     "the broker has dropped %d messages, ours may be among them: raise its max_queued_messages",
                     count - self.dropped,
                 )
             self.dropped = count
+
+    def acknowledge(self, packet_id: int) -> None:
+        """A publication that is for us, and no delivery."""
+        self.send(_puback(packet_id))
 
     def send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -273,14 +278,21 @@ class Subscriber:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
         finally:
             if self._link is not None:
-                self._link.send(DisconnectPacket().write())
+                await self._farewell(self._link)
                 self._link.close()
             BROKER_CONNECTED.set(0)
+
+    def _new_link(self) -> Link:
+        return Link(self._settings, self._pipeline, self._clock)
+
+    async def _farewell(self, link: Link) -> None:
+        """The last word before we leave on purpose."""
+        link.send(DisconnectPacket().write())
 
     async def _connection(self) -> str:
         """One connection from beginning to end; why it ended."""
         loop = asyncio.get_running_loop()
-        link = Link(self._settings, self._pipeline, self._clock)
+        link = self._new_link()
         async with asyncio.timeout(CONNECT_S_MAX):
             await loop.create_connection(
                 lambda: link, self._host, self._port, ssl=ssl.create_default_context() if self._tls else None
@@ -309,7 +321,8 @@ class Subscriber:
     async def _introduce(self, link: Link) -> float:
         """CONNECT and SUBSCRIBE; the keep-alive [s] that the broker wants."""
         settings = self._settings
-        link.send(
+        answer = await self._sign_in(
+            link,
             ConnectPacket(
                 settings.client_id,
                 username=self._user,
@@ -318,43 +331,50 @@ class Subscriber:
                 keep_alive=settings.keep_alive_s,
                 session_expiry_interval=settings.session_expiry_s,
                 receive_max=settings.receive_maximum,
-            ).write()
+            ),
         )
+        self._check(answer)
+        share = f"$share/{settings.share_group}/" if settings.share_group else ""
+        await self._subscribe(link, [share + pattern for pattern in self._filters])
+        link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
+        return float(answer.server_keep_alive or settings.keep_alive_s)
+
+    async def _sign_in(self, link: Link, request: ConnectPacket) -> ConnAckPacket:
+        link.send(request.write())
         answer = await link.connected
         # int: the library's codes are no integers, whatever its stubs say
         if int(answer.reason_code) >= 0x80:
             raise BrokerError(
                 f"CONNECT refused: {answer.reason_code.name.lower()} {answer.reason_str or ''}".strip()
             )
-        self._check(answer)
-        share = f"$share/{settings.share_group}/" if settings.share_group else ""
+        return answer
+
+    async def _subscribe(self, link: Link, filters: Sequence[str]) -> None:
         link.send(
             SubscribePacket(
                 1,
                 [
                     TopicFilter(
-                        share + pattern,
+                        pattern,
                         max_qos=QoS.AT_LEAST_ONCE,
                         # A bare number that was published to be retained is rejected, whenever it comes.
                         retain_as_published=True,
                         retain_handling=RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
                     )
-                    for pattern in self._filters
+                    for pattern in filters
                 ],
             ).write()
         )
         granted = await link.subscribed
         refused = [
             f"{pattern}: {code.name.lower()}"
-            for pattern, code in zip(self._filters, granted.reason_codes, strict=False)
+            for pattern, code in zip(filters, granted.reason_codes, strict=False)
             if int(code) >= 0x80
         ]
-        if refused or len(granted.reason_codes) != len(self._filters):
+        if refused or len(granted.reason_codes) != len(filters):
             raise BrokerError(f"SUBSCRIBE refused: {', '.join(refused) or 'not every filter was answered'}")
         if any(int(code) == 0 for code in granted.reason_codes):
             self._warn("it grants QoS 0 alone: what is in flight when a connection breaks is lost")
-        link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
-        return float(answer.server_keep_alive or settings.keep_alive_s)
 
     def _check(self, answer: ConnAckPacket) -> None:
         """What the broker tells of its limits, and what may be lost by them."""

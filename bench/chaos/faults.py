@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import mqtt5
-
 from bench.chaos import bed as beds
 from bench.chaos.bed import PATIENCE_S, Bed, Broker
 from bench.chaos.proxy import Proxy

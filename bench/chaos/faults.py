@@ -177,10 +177,7 @@ def _steal_session(bed: Bed, _chance: Chance) -> None:
     """Another client signs in with ingest's name and a clean start: its session is taken over and gone."""
     with socket.create_connection(("127.0.0.1", _broker(bed).port), 10) as thief:
         thief.settimeout(10)
-        packet = mqtt5.ConnectPacket(
-            BrokerSettings("").client_id, clean_start=True, session_expiry_interval=0
-        )
-        thief.sendall(packet.write())
+        thief.sendall(packets.connect(BrokerSettings("").client_id, 5))
         with contextlib.suppress(OSError):
             thief.recv(1024)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kpn_senml import SenmlPack, SenmlRecord
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from senml import SenmlPack, SenmlRecord
 
 from domain.clock import SystemClock
 from ingest.directory import ClockRules

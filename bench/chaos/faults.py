@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.chaos import bed as beds
+from bench.chaos import packets
 from bench.chaos.bed import PATIENCE_S, Bed, Broker
 from bench.chaos.proxy import Proxy
 from bench.process import wait_for

@@ -29,6 +29,7 @@ from mqtt5 import (
     SubAckPacket,
     SubscribePacket,
     TopicFilter,
+    Will,
 )
 
 from domain.clock import Clock
@@ -104,7 +105,7 @@ class Link(asyncio.Protocol):
                 position += size
                 if isinstance(packet, PublishPacket):
                     if packet.topic in self._own_topics:
-                        self._own(packet)
+                        self._own(packet.topic, packet.payload, packet.packet_id)
                         continue
                     if packet.retain:
                         retained.append(len(topics))
@@ -163,10 +164,10 @@ class Link(asyncio.Protocol):
                 f"the broker disconnects us: {packet.reason_code.name.lower()} {packet.reason_str or ''}".strip()
             )
 
-    def _own(self, packet: PublishPacket) -> None:
+    def _own(self, topic: str, payload: bytes, packet_id: int | None) -> None:  # noqa: ARG002
         """The broker counts messages that it dropped: those to us may be among them."""
         with contextlib.suppress(ValueError):
-            count = int(packet.payload)
+            count = int(payload)
             if self.dropped is not None and count > self.dropped:
                 log.warning(
                     "the broker has dropped %d messages, ours may be among them: raise its max_queued_messages",
@@ -177,6 +178,15 @@ class Link(asyncio.Protocol):
     def acknowledge(self, packet_id: int) -> None:
         """A publication that is for us, and no delivery."""
         self.send(_puback(packet_id))
+
+    def put(self, topic: str, payload: bytes, packet_id: int | None = None, *, retain: bool = False) -> None:
+        """Publish, at QoS 1 where there is a packet id."""
+        qos = QoS.AT_MOST_ONCE if packet_id is None else QoS.AT_LEAST_ONCE
+        self.send(PublishPacket(topic, payload, qos=qos, retain=retain, packet_id=packet_id).write())
+
+    def disconnect(self) -> None:
+        """The last packet."""
+        self.send(DisconnectPacket().write())
 
     def send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -287,7 +297,7 @@ class Subscriber:
 
     async def _farewell(self, link: Link) -> None:
         """The last word before we leave on purpose."""
-        link.send(DisconnectPacket().write())
+        link.disconnect()
 
     async def _connection(self) -> str:
         """One connection from beginning to end; why it ended."""
@@ -321,26 +331,32 @@ class Subscriber:
     async def _introduce(self, link: Link) -> float:
         """CONNECT and SUBSCRIBE; the keep-alive [s] that the broker wants."""
         settings = self._settings
-        answer = await self._sign_in(
-            link,
-            ConnectPacket(
-                settings.client_id,
-                username=self._user,
-                password=None if self._password is None else self._password.encode(),
-                clean_start=False,
-                keep_alive=settings.keep_alive_s,
-                session_expiry_interval=settings.session_expiry_s,
-                receive_max=settings.receive_maximum,
-            ),
-        )
+        answer = await self._sign_in(link, settings.client_id, settings.session_expiry_s)
         self._check(answer)
         share = f"$share/{settings.share_group}/" if settings.share_group else ""
         await self._subscribe(link, [share + pattern for pattern in self._filters])
         link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
         return float(answer.server_keep_alive or settings.keep_alive_s)
 
-    async def _sign_in(self, link: Link, request: ConnectPacket) -> ConnAckPacket:
-        link.send(request.write())
+    async def _sign_in(
+        self, link: Link, client_id: str, session_expiry_s: int, will: tuple[str, bytes] | None = None
+    ) -> ConnAckPacket:
+        """CONNECT, its answer. A session that doesn't outlive its connection begins anew; a will is retained."""
+        settings = self._settings
+        link.send(
+            ConnectPacket(
+                client_id,
+                username=self._user,
+                password=None if self._password is None else self._password.encode(),
+                will=None
+                if will is None
+                else Will(will[0], payload=will[1], qos=QoS.AT_LEAST_ONCE, retain=True),
+                clean_start=not session_expiry_s,
+                keep_alive=settings.keep_alive_s,
+                session_expiry_interval=session_expiry_s,
+                receive_max=settings.receive_maximum,
+            ).write()
+        )
         answer = await link.connected
         # int: the library's codes are no integers, whatever its stubs say
         if int(answer.reason_code) >= 0x80:

@@ -11,8 +11,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from mqtt5 import ConnectPacket, DisconnectPacket, PublishPacket, QoS, Will
-
 from domain.clock import Clock
 from ingest.decode.sparkplug_b_v1 import NAMESPACE
 from ingest.pipeline import Pipeline
@@ -48,21 +46,13 @@ class HostLink(Link):
         """A command to an edge node: QoS 0, not retained."""
         if not self._is_born or self._transport is None or self._transport.is_closing():
             return False
-        self.send(PublishPacket(topic, payload).write())
+        self.put(topic, payload)
         return True
 
     def say(self, *, is_online: bool, timestamp_ms: int) -> None:
         """Publish STATE."""
         self._is_born = is_online
-        self.send(
-            PublishPacket(
-                self._topic,
-                state(is_online, timestamp_ms),
-                qos=QoS.AT_LEAST_ONCE,
-                retain=True,
-                packet_id=_STATE_ID,
-            ).write()
-        )
+        self.put(self._topic, state(is_online, timestamp_ms), _STATE_ID, retain=True)
 
     def leave(self) -> None:
         """Nothing that comes from now on is ours to take."""
@@ -75,14 +65,14 @@ class HostLink(Link):
         if not self._is_leaving:
             super().data_received(data)
 
-    def _own(self, packet: PublishPacket) -> None:
-        if packet.topic != self._topic:
-            super()._own(packet)
+    def _own(self, topic: str, payload: bytes, packet_id: int | None) -> None:
+        if topic != self._topic:
+            super()._own(topic, payload, packet_id)
             return
-        if packet.packet_id:
-            self.acknowledge(packet.packet_id)
+        if packet_id:
+            self.acknowledge(packet_id)
         try:
-            said = json.loads(packet.payload)
+            said = json.loads(payload)
         except ValueError:
             return
         if self._is_born and isinstance(said, dict) and said.get("online") is False:
@@ -119,24 +109,9 @@ class HostApplication(Subscriber):
     async def _introduce(self, link: Link) -> float:
         assert isinstance(link, HostLink)
         settings = self._settings
-        answer = await self._sign_in(
-            link,
-            ConnectPacket(
-                f"{settings.client_id}-{self._host_id}",
-                username=self._user,
-                password=None if self._password is None else self._password.encode(),
-                will=Will(
-                    self._topic,
-                    payload=state(False, link.timestamp_ms),
-                    qos=QoS.AT_LEAST_ONCE,
-                    retain=True,
-                ),
-                clean_start=True,
-                keep_alive=settings.keep_alive_s,
-                session_expiry_interval=0,
-                receive_max=settings.receive_maximum,
-            ),
-        )
+        client_id = f"{settings.client_id}-{self._host_id}"
+        will = self._topic, state(False, link.timestamp_ms)
+        answer = await self._sign_in(link, client_id, 0, will)
         await self._subscribe(link, [self._topic, *self._host_filters])
         link.say(is_online=True, timestamp_ms=link.timestamp_ms)
         return float(answer.server_keep_alive or settings.keep_alive_s)
@@ -144,7 +119,7 @@ class HostApplication(Subscriber):
     async def _farewell(self, link: Link) -> None:
         assert isinstance(link, HostLink)
         link.say(is_online=False, timestamp_ms=max(self._clock.now_us() // 1000, link.timestamp_ms))
-        link.send(DisconnectPacket().write())
+        link.disconnect()
         link.leave()
         # The broker closes. Were we to, with bytes unread, a reset could overtake our last words.
         await asyncio.wait((link.ended,), timeout=LEAVE_S_MAX)

@@ -38,9 +38,13 @@ def _token_of(request: Request) -> str | None:
     return token.strip()
 
 
-def key_of(context: Context, request: Request) -> Key | None:
-    """The key that a request carries, looked up now; None where it carries none. Problem 401 where it is no good."""
-    token = _token_of(request)
+def key_of(context: Context, request: Request, token: str | None = None) -> Key | None:
+    """The key that a request carries, looked up now; None where it carries none. Problem 401 where it is no good.
+
+    token  as the request carries it in another way than as a bearer token
+    """
+    if token is None:
+        token = _token_of(request)
     if token is None:
         return None
     key = context.look_up(token)

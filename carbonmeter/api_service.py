@@ -20,7 +20,12 @@ from storage.keys import Key
 def main(settings: Settings, database_url: str) -> None:
     """Serve until SIGTERM."""
     readings = HttpIngest(
-        HttpSettings(database_url, clock=settings.clock_rules, payload_bytes_max=settings.packet_bytes_max),
+        HttpSettings(
+            database_url,
+            clock=settings.clock_rules,
+            payload_bytes_max=settings.packet_bytes_max,
+            formats=settings.formats,
+        ),
         SystemClock(),
         _key_of,
         _refusal,
@@ -34,8 +39,8 @@ def main(settings: Settings, database_url: str) -> None:
     )
 
 
-def _key_of(request: Request) -> Key | None:
-    return auth.key_of(request.app.state.context, request)
+def _key_of(request: Request, token: str | None) -> Key | None:
+    return auth.key_of(request.app.state.context, request, token)
 
 
 def _refusal(status: int, faults: Sequence[Fault], headers: Mapping[str, str] | None) -> Problem:

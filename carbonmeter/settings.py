@@ -26,7 +26,8 @@ from domain.interval import Calendar, parse_offset, parse_period
 from domain.ledger import SHARDS
 from ingest.directory import ClockRules
 from ingest.formats import Rule, rules_of
-from ingest.settings import BrokerSettings, EndpointSettings, IngestSettings
+from ingest.settings import BrokerSettings, EndpointSettings, Hj212Settings, IngestSettings
+from ingest.sign_in import is_loopback
 from ingest.tls import ClientCertificates, Identity, TlsSettings
 
 PREFIX = "CARBONMETER_"
@@ -199,7 +200,9 @@ class Settings:
         None,
         "PEM: the server's certificate and those up to its root. A file that changes is read again within seconds.",
     )
-    mqtts_key: Path | None = setting("MQTTS_KEY", _home, None, "PEM: the certificate's key, without a passphrase.")
+    mqtts_key: Path | None = setting(
+        "MQTTS_KEY", _home, None, "PEM: the certificate's key, without a passphrase."
+    )
     mqtts_client_ca: Path | None = setting(
         "MQTTS_CLIENT_CA",
         _home,
@@ -229,6 +232,12 @@ class Settings:
         _networks,
         None,
         "Networks of load balancers that speak PROXY protocol 2: without TLS, connections come from them alone.",
+    )
+    hj212: Address | None = setting(
+        "HJ212",
+        _address_or_off,
+        "off",
+        "Where data loggers report by HJ 212 over TCP, as 0.0.0.0:5212; FORMATS says whose they are.",
     )
     http: Address = setting(
         "HTTP", _address, "127.0.0.1:8080", "Where the API and the dashboard listen; put TLS in front of it."
@@ -291,7 +300,10 @@ class Settings:
         "CONNECTIONS_PER_KEY_MAX", _count, None, "MQTT connections of one API key at once. Unset: no limit."
     )
     connections_per_address_max: int | None = setting(
-        "CONNECTIONS_PER_ADDRESS_MAX", _count, None, "MQTT connections of one address at once. Unset: no limit."
+        "CONNECTIONS_PER_ADDRESS_MAX",
+        _count,
+        None,
+        "MQTT connections of one address at once. Unset: no limit.",
     )
     broker_client_id: str = setting(
         "BROKER_CLIENT_ID",
@@ -379,6 +391,15 @@ class Settings:
             found.append(
                 f"{PREFIX}MQTTS_IDENTITY: certificate wants {PREFIX}MQTTS_CLIENT_CERTIFICATES optional or required"
             )
+        loggers = [rule for rule in self.formats if rule.format == "hj212"]
+        if self.hj212 is not None and not loggers:
+            found.append(f"{PREFIX}HJ212 wants a rule of {PREFIX}FORMATS with format hj212: docs/formats.md")
+        if self.hj212 is not None and not is_loopback(self.hj212.host):
+            found += [
+                f"{PREFIX}FORMATS: the rule for {rule.topic} wants a password, since {PREFIX}HJ212 isn't on loopback"
+                for rule in loggers
+                if "password" not in rule.options
+            ]
         return found
 
     def ingest(self, database_url: str) -> IngestSettings:
@@ -402,7 +423,8 @@ class Settings:
             broker = BrokerSettings(
                 self.broker, client_id=self.broker_client_id, share_group=self.broker_share_group
             )
-        return IngestSettings(database_url, endpoint, broker, self.clock_rules, formats=self.formats)
+        hj212 = None if self.hj212 is None else Hj212Settings(self.hj212.host, self.hj212.port)
+        return IngestSettings(database_url, endpoint, broker, hj212, self.clock_rules, formats=self.formats)
 
     def accounting(self, database_url: str, place: int = 0) -> AccountingSettings:
         return AccountingSettings(

@@ -21,7 +21,16 @@ from typing import Any, TypeAlias
 
 from domain.errors import Fault, FaultyDocument, RejectReason
 from domain.identity import is_identifier
-from ingest.decode import alibaba_v1, huawei_v1, json_v1, neuron_v2, senml_v10, thingsboard_v1
+from ingest.decode import (
+    alibaba_v1,
+    hj212_v2017,
+    huawei_v1,
+    influx_line_v1,
+    json_v1,
+    neuron_v2,
+    senml_v10,
+    thingsboard_v1,
+)
 from ingest.decode.decoder import Decoder, Naming
 from ingest.decode.wire import Flaw
 from ingest.sparkplug import decoder as sparkplug
@@ -148,13 +157,17 @@ class Formats:
     """The rules in force, with their decoders. One for each pipeline: a stateful decoder belongs to it."""
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
-        self._rules = [(rule, rule.topic.split("/"), _decoder(rule)) for rule in rules]
+        self._rules = [(rule, rule.topic.split("/"), _decoder(rule)) for rule in (*rules, *BUILT_IN)]
 
     @property
     def filters(self) -> list[str]:
         """What a broker is asked for, beside carbon/v1."""
         return list(
-            dict.fromkeys(rule.filter for rule, _, _ in self._rules if not FORMATS[rule.format].is_hosted)
+            dict.fromkeys(
+                rule.filter
+                for rule, _, _ in self._rules
+                if rule not in BUILT_IN and not FORMATS[rule.format].is_hosted
+            )
         )
 
     @property
@@ -172,8 +185,6 @@ class Formats:
 
     def find(self, topic: bytes) -> Found | None:
         """What the first rule that matches says of a topic; None where none does."""
-        if not self._rules:
-            return None
         try:
             text = topic.decode("utf-8")
         except UnicodeDecodeError:
@@ -240,8 +251,10 @@ def _senml(options: Mapping[str, Any], _placeholders: frozenset[str], report: Re
 
 FORMATS: dict[str, Format] = {
     "alibaba": _always(alibaba_v1.DECODER),
+    "hj212": Format(hj212_v2017.make, hj212_v2017.OPTIONS),
     "huawei": _always(huawei_v1.DECODER),
     "ignore": Format(_drop),
+    "influx_line": Format(influx_line_v1.make, influx_line_v1.OPTIONS),
     "json": Format(json_v1.decoder, json_v1.OPTIONS),
     "neuron": _always(neuron_v2.DECODER),
     "senml": Format(_senml, frozenset({"units"}), separators="/:"),
@@ -251,6 +264,11 @@ FORMATS: dict[str, Format] = {
     "thingsboard": _always(thingsboard_v1.DEVICE),
     "thingsboard_gateway": _always(thingsboard_v1.GATEWAY),
 }
+
+# What comes by HTTP and from data loggers is addressed so; a rule of the settings for the same topics goes before.
+INFLUX_TOPIC = "influx/{uscc}/{gateway}/{precision}"
+HJ212_TOPIC = "hj212/{mn}"
+BUILT_IN = (Rule(INFLUX_TOPIC, "influx_line", "{uscc}", "{gateway}"),)
 
 
 # Rules as the settings have them

@@ -1,19 +1,24 @@
-"""`POST /v1/readings`: forms A, B and C over HTTP, by a pipeline of its own in the process of the API.
+"""Readings over HTTP, by a pipeline of their own in the process of the API: `POST /v1/readings`, and InfluxDB's writes.
 
-The router is made here and mounted by the front door, which also says how a request is authorised and what a refusal
-looks like, so that this room knows nothing of the API.
+`/v1/readings` takes forms A, B and C. `/api/v2/write` and `/write` take line protocol as InfluxDB 2 and 1 do, so that
+Telegraf and their clients feed us as they are: the bucket or database is USCC/GATEWAY, or any name with a key of one
+gateway; the key is the token, or the password. The router is made here and mounted by the front door, which also says
+how a request is authorised and what a refusal looks like, so that this room knows nothing of the API.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -23,6 +28,7 @@ from domain.errors import Fault
 from domain.identity import is_identifier
 from ingest.delivery import Chunk, Receipt
 from ingest.directory import ClockRules
+from ingest.formats import INFLUX_TOPIC, Formats, Rule
 from ingest.metrics import RECEIPTS
 from ingest.pipeline import Bounds, Pipeline
 from ingest.topic import PREFIX, READINGS
@@ -34,6 +40,8 @@ from storage.keys import Key, Scope
 PACKET_BYTES_MAX = 1 << 20
 COMMIT_S_MAX = 20.0
 
+# The key of a request, by its bearer token or by another one given; raises what the API answers with.
+KeyOf: TypeAlias = Callable[[Request, str | None], Key | None]
 # Makes the exception that the API answers with: status, faults, headers.
 Refusal: TypeAlias = Callable[[int, Sequence[Fault], Mapping[str, str] | None], Exception]
 
@@ -50,12 +58,16 @@ class ReceiptAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """What `POST /v1/readings` is told. Its batches are small: a request waits for its own."""
+    """What the routes are told. Batches are small: a request waits for its own."""
 
     database: str = field(repr=False)
     clock: ClockRules = field(default_factory=ClockRules)
     bounds: Bounds = field(default_factory=lambda: Bounds(10_000, 50_000, 8 << 20))
     payload_bytes_max: int = PACKET_BYTES_MAX
+    formats: tuple[Rule, ...] = ()
+
+
+InfluxPrecision: TypeAlias = Literal["ns", "us", "ms", "s", "n", "u", "m", "h"]
 
 
 class _Waiting:
@@ -70,7 +82,7 @@ class _Waiting:
 
 
 class HttpIngest:
-    """The route and the pipeline behind it; `lifespan` runs the pipeline as long as the application.
+    """The routes and the pipeline behind them; `lifespan` runs the pipeline as long as the application.
 
     key_of   the key of a request, None without one; raises what the API answers with where it is no good
     refusal  makes such an exception
@@ -80,7 +92,7 @@ class HttpIngest:
         self,
         settings: HttpSettings,
         clock: Clock,
-        key_of: Callable[[Request], Key | None],
+        key_of: KeyOf,
         refusal: Refusal,
         responses: dict[int | str, dict[str, Any]] | None = None,
     ) -> None:
@@ -100,6 +112,20 @@ class HttpIngest:
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
             },
         )(self.post_readings)
+        for path, write in (("/api/v2/write", self.write_v2), ("/write", self.write_v1)):
+            self.router.post(
+                path,
+                status_code=204,
+                response_class=Response,
+                summary="Write line protocol as to InfluxDB " + ("2" if write == self.write_v2 else "1"),
+                responses=responses,
+                openapi_extra={
+                    "requestBody": {
+                        "required": True,
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                    }
+                },
+            )(write)
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -117,6 +143,7 @@ class HttpIngest:
             self._clock,
             rules=self._settings.clock,
             bounds=self._settings.bounds,
+            formats=Formats(self._settings.formats),
         )
         self._pipeline = pipeline
         try:
@@ -136,14 +163,64 @@ class HttpIngest:
         """Forms A, B and C, or an array of them. 202 after the commit, with a receipt for each object: what couldn't
         be read is kept as a dead letter and counted as rejected. A 4xx means that nothing was kept.
         """
-        key = await run_in_threadpool(self._key_of, request)
+        key = await run_in_threadpool(self._key_of, request, None)
         names = self._gateway(key, uscc, gateway)
         payload = await self._body(request, names)
+        receipts, committed_us = await self._commit(f"{PREFIX}{names[0]}/{names[1]}/{READINGS}", payload)
+        answers = [receipt.as_dict(committed_us) for receipt in receipts]
+        is_array = payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"["
+        return JSONResponse(answers if is_array else answers[0], 202)
+
+    async def write_v2(
+        self,
+        request: Request,
+        bucket: Annotated[str, Query(description="USCC/GATEWAY; any name with a key of one gateway.")] = "",
+        precision: Annotated[InfluxPrecision, Query()] = "ns",
+        org: Annotated[str | None, Query(description="Not read.")] = None,  # noqa: ARG002
+    ) -> Response:
+        """Line protocol by `Authorization: Token KEY`, gzipped or not. 204 after the commit: lines and fields that
+        couldn't be read are kept as dead letters, the others are stored. `docs/formats.md` says what becomes a reading.
+        """
+        return await self._write(request, "bucket", bucket, precision)
+
+    async def write_v1(
+        self,
+        request: Request,
+        db: Annotated[str, Query(description="USCC/GATEWAY; any name with a key of one gateway.")] = "",
+        precision: Annotated[InfluxPrecision, Query()] = "ns",
+        p: Annotated[
+            str | None, Query(description="The key, as password; or by basic authorization.")
+        ] = None,
+        u: Annotated[str | None, Query(description="Not read.")] = None,  # noqa: ARG002
+        rp: Annotated[str | None, Query(description="Not read.")] = None,  # noqa: ARG002
+        consistency: Annotated[str | None, Query(description="Not read.")] = None,  # noqa: ARG002
+    ) -> Response:
+        """Line protocol with the key as a password, gzipped or not. Answers as `/api/v2/write` does."""
+        return await self._write(request, "db", db, precision, p)
+
+    async def _write(
+        self, request: Request, place: str, name: str, precision: str, password: str | None = None
+    ) -> Response:
+        key = await run_in_threadpool(self._key_of, request, password or _token(request))
+        uscc, slash, gateway = name.partition("/")
+        if not slash and key is not None and key.only_gateway() is None:
+            fault = Fault(
+                place, f"is {name[:80]!r}, expected USCC/GATEWAY: the key isn't bound to one gateway"
+            )
+            raise self._refusal(422, [fault], None)
+        names = self._gateway(key, uscc if slash else None, gateway if slash else None)
+        payload = await self._body(request, names, may_be_gzipped=True)
+        if payload.strip():
+            topic = INFLUX_TOPIC.format(uscc=names[0], gateway=names[1], precision=precision)
+            await self._commit(topic, payload)
+        return Response(status_code=204)
+
+    async def _commit(self, topic: str, payload: bytes) -> tuple[Sequence[Receipt], int]:
+        """Receipts and committed_at [µs] of a payload; 503 where that doesn't come about soon."""
         pipeline = self._pipeline
         if pipeline is None or pipeline.is_away or pipeline.is_full or pipeline.failure.done():
             raise self._busy()
         waiting = _Waiting()
-        topic = f"{PREFIX}{names[0]}/{names[1]}/{READINGS}"
         pipeline.submit(
             Chunk(waiting, "http", self._clock.now_us(), [topic], [payload], [0], every_object=True)
         )
@@ -152,9 +229,7 @@ class HttpIngest:
         except TimeoutError as error:
             raise self._busy() from error
         RECEIPTS.labels("http").inc(len(receipts))
-        answers = [receipt.as_dict(committed_us) for receipt in receipts]
-        is_array = payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"["
-        return JSONResponse(answers if is_array else answers[0], 202)
+        return receipts, committed_us
 
     def _busy(self) -> Exception:
         fault = Fault("", "readings can't be committed just now; send them again")
@@ -189,9 +264,11 @@ class HttpIngest:
             )
         return names[0], names[1]
 
-    async def _body(self, request: Request, names: tuple[str, str]) -> bytes:
-        """The payload; 413 beyond the maximum, which is recorded at the gateway."""
-        if request.headers.get("content-encoding", "identity") != "identity":
+    async def _body(self, request: Request, names: tuple[str, str], *, may_be_gzipped: bool = False) -> bytes:
+        """The payload; 413 beyond the maximum, packed or unpacked, which is recorded at the gateway."""
+        encoding = request.headers.get("content-encoding", "identity")
+        is_gzipped = may_be_gzipped and encoding == "gzip"
+        if encoding != "identity" and not is_gzipped:
             raise self._refusal(
                 415, [Fault("", "send the payload as it is, without a content encoding")], None
             )
@@ -210,13 +287,36 @@ class HttpIngest:
                 raise self._refusal(
                     400, [Fault("body", "the request ended within its body")], None
                 ) from error
+        payload = bytes(body)
+        if is_gzipped and size <= size_max:
+            unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            try:
+                payload = unpacking.decompress(payload, size_max + 1)
+            except zlib.error as error:
+                raise self._refusal(400, [Fault("body", f"is no gzip: {error}")], None) from error
+            size = len(payload)
+            if size <= size_max and not unpacking.eof:
+                raise self._refusal(400, [Fault("body", "the gzip ends too early")], None)
         if size > size_max:
             if self._pipeline is not None:
                 self._pipeline.event(
                     "packet_too_large", names, f"a request of {size} bytes, the maximum is {size_max}"
                 )
             raise self._refusal(413, [Fault("body", f"is larger than {size_max} bytes")], None)
-        return bytes(body)
+        return payload
+
+
+def _token(request: Request) -> str | None:
+    """The key as the clients of InfluxDB send it: `Token KEY`, `Token USER:KEY`, or as a password."""
+    kind, _, value = request.headers.get("authorization", "").strip().partition(" ")
+    if kind.lower() == "token":
+        return value.strip().rpartition(":")[2]
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
 
 
 _TIME: dict[str, Any] = {

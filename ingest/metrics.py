@@ -48,6 +48,9 @@ WAITING_BYTES = Gauge(
 PAUSES = Counter("carbonmeter_ingest_pauses_total", "Times that reading stopped for want of room")
 
 CONNECTIONS = Gauge("carbonmeter_endpoint_connections", "Open connections", multiprocess_mode="livesum")
+CONNECTIONS_HJ212 = Gauge(
+    "carbonmeter_hj212_connections", "Open connections of data loggers", multiprocess_mode="livesum"
+)
 SIGN_INS = Counter("carbonmeter_endpoint_sign_ins_total", "Attempts to sign in, by result", ["result"])
 CLOSED = Counter("carbonmeter_endpoint_closed_total", "Connections closed by us, by reason", ["reason"])
 EVENTS_DROPPED = Counter("carbonmeter_ingest_events_dropped_total", "Gateway events dropped for want of room")

@@ -17,6 +17,7 @@ from domain.errors import Refused, SettingsError, Unavailable
 from domain.registry import Registry
 from ingest.endpoint import Endpoint
 from ingest.formats import Formats
+from ingest.hj212 import Hj212Server
 from ingest.housekeeping import Housekeeping
 from ingest.pipeline import Pipeline
 from ingest.settings import IngestSettings
@@ -92,6 +93,7 @@ class Ingest:
         self.hosts: list[HostApplication] = []
         self.endpoint: Endpoint | None = None
         self.subscriber: Subscriber | None = None
+        self.hj212: Hj212Server | None = None
 
     def _connect(self) -> Connection:
         return connect(self._settings.database, "carbonmeter ingest")
@@ -140,6 +142,16 @@ class Ingest:
             except SettingsError as error:
                 raise Refused(f"the MQTT endpoint can't speak TLS: {error}") from error
             self.endpoint = endpoint
+        if settings.hj212 is not None:
+            hj212 = Hj212Server(settings.hj212, self._pipeline, self._clock)
+            try:
+                await hj212.start()
+            except OSError as error:
+                raise Refused(
+                    f"HJ 212 can't be taken on {settings.hj212.host}:{settings.hj212.port}: {error};"
+                    " CARBONMETER_HJ212 sets another address, or off"
+                ) from error
+            self.hj212 = hj212
         if settings.broker is not None:
             self.subscriber = Subscriber(settings.broker, self._pipeline, self._clock, formats.filters)
             self._subscribing = asyncio.create_task(self.subscriber.run())
@@ -201,6 +213,8 @@ class Ingest:
                 "websocket_port": self.endpoint.websocket_port,
                 "connections": self.endpoint.connections,
             }
+        if self.hj212 is not None:
+            detail["hj212"] = {"port": self.hj212.port, "connections": self.hj212.connections}
         if self.subscriber is not None:
             detail["broker"] = {
                 "connected": self.subscriber.is_connected,
@@ -217,6 +231,8 @@ class Ingest:
         for subscriber in (self.subscriber, *self.hosts):
             if subscriber is not None:
                 subscriber.stop_reading()
+        if self.hj212 is not None:
+            self.hj212.stop_reading()
         pipeline, patience_s = self._pipeline, self._settings.drain_s_max
         can_commit = pipeline is not None and not pipeline.is_away and not pipeline.failure.done()
         if pipeline is not None and can_commit and not await pipeline.drain(patience_s):
@@ -228,6 +244,8 @@ class Ingest:
                     await task
         if self.endpoint is not None:
             await self.endpoint.close()
+        if self.hj212 is not None:
+            await self.hj212.close()
         if self._sign_in is not None:
             self._sign_in.close()
         if self._pipeline is not None:

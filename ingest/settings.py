@@ -75,12 +75,26 @@ class BrokerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Hj212Settings:
+    """Of the listener for data loggers.
+
+    silent_s_max  longest time without a word: a logger reports each minute or so
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 5212
+    connections_max: int = 5_000
+    silent_s_max: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSettings:
     """What the ingest process is told at its start. Without an endpoint and a broker it only keeps what is held."""
 
     database: str = field(repr=False)  # a PostgreSQL URL: it may hold a password
     endpoint: EndpointSettings | None = None
     broker: BrokerSettings | None = None
+    hj212: Hj212Settings | None = None
     clock: ClockRules = field(default_factory=ClockRules)
     bounds: Bounds = field(default_factory=Bounds)
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)

@@ -535,6 +535,22 @@ class ChannelStory(Shape):
     readings: list[ReadingItem]
 
 
+class MissingFactor(Shape):
+    """A figure that emissions are missing for want of, on the local days from `from` until `to`."""
+
+    from_: str = Field(alias="from", description="The first local day, such as 2009-01-01.")
+    to: str = Field(description="The day after the last.")
+    name: str | None = Field(description="Of the parameter; null where something else is wrong.")
+    unit: str | None
+    fuel: str | None
+    material: str | None
+    area: str | None = Field(description="Whose electricity factor was looked for: 行政区划代码, or CN.")
+    year: int | None = Field(description="The emission year it was looked for.")
+    edition: str | None
+    why: str
+    do: str = Field(description="The next step.")
+
+
 class Derivation(Shape):
     uscc: str
     source: str
@@ -555,6 +571,9 @@ class Derivation(Shape):
     rules_version: str | None
     factors: list[dict[str, Any]]
     used_factors: list[UsedFactorItem]
+    missing_factors: list[MissingFactor] = Field(
+        description="By today's registry and factor set; empty where nothing is missing but readings."
+    )
     intervals: list[DerivedInterval]
     channels: list[ChannelStory]
     next: str | None

@@ -70,6 +70,15 @@ def choose(tables: FactorTables, basis: str, district: str | None, day: date) ->
     return _of_year(series, f"average of {basis}", day, passed_over)
 
 
+def area_of(basis: str, district: str | None) -> str | None:
+    """The area whose factor a basis asks for; None where the district that decides it isn't known."""
+    if basis == "national":
+        return NATION
+    if basis == "province":
+        return None if district is None else f"{district[:2]}0000"
+    return district if basis == "region" else basis
+
+
 def change_days(tables: FactorTables) -> set[date]:
     """Every first day on which a choice may differ from that of the day before."""
     days: set[date] = set()

@@ -6,6 +6,7 @@ that begin on the same day the better on the ladder: measured, contract, anythin
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ from fractions import Fraction
 from accounting.factors import electricity
 from accounting.factors.tables import FactorTables, Figure
 from accounting.factors.value import Origin, Value, fraction_text, from_figure, rank
+from accounting.factors.wanted import Wanted
 from accounting.methods.load import Methods
 from accounting.methods.method import Method, ParameterSpec, ParameterUnit, Place
 from domain.errors import FactorNotFound
@@ -107,10 +109,12 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class InputFault:
-    """What is wrong with an input. `field` is fuel, material, unit or parameters.NAME."""
+    """What is wrong with an input. `field` is fuel, material, unit or parameters.NAME; `parameter` that it is missing
+    for."""
 
     field: str
     text: str
+    parameter: str | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -174,7 +178,7 @@ class Inputs:
         try:
             value = self._given(spec) or self._default(spec)
         except FactorNotFound as error:
-            self.fault(*self._place_of(spec, str(error)))
+            self.fault(*self._place_of(spec, str(error)), parameter=spec.name)
             return self._stand_in(spec)
         if name in self.scale:
             value = replace(value, value=value.value * self.scale[name])
@@ -201,7 +205,9 @@ class Inputs:
         to be had."""
         (self.wrong_names if name in ("fuel", "material") else self.left_out).add(name)
 
-    def fault(self, name: str, text: str, *, unless_missing: bool = False) -> None:
+    def fault(
+        self, name: str, text: str, *, unless_missing: bool = False, parameter: str | None = None
+    ) -> None:
         """Notes a fault of fuel, material, unit or a parameter.
 
         unless_missing  only where nothing else is wrong: the fault may come of what stands in
@@ -209,7 +215,7 @@ class Inputs:
         if unless_missing and (self.faults or self.left_out):
             return
         place = f"parameters.{name}" if name in self.method.parameters else name
-        fault = InputFault(place, text)
+        fault = InputFault(place, text, parameter)
         if fault not in self.faults:
             self.faults.append(fault)
 
@@ -230,7 +236,28 @@ class Inputs:
     def check(self) -> None:
         """Raises FactorNotFound with every fault."""
         if self.faults:
-            raise FactorNotFound("; ".join(dict.fromkeys(fault.text for fault in self.faults)))
+            text = "; ".join(dict.fromkeys(fault.text for fault in self.faults))
+            raise FactorNotFound(text, [self._wanted(fault) for fault in self.faults])
+
+    def _wanted(self, fault: InputFault) -> Wanted:
+        method, spec = self.method, self.method.parameters.get(fault.parameter or "")
+        if spec is None:
+            return Wanted(
+                None, fault.text, f"mend {fault.field} of the source", edition=method.edition,
+                fuel=self.fuel_code, material=self.material,
+            )  # fmt: skip
+        units = " or ".join(each for each in spec.units if each != AMOUNT)
+        do = f"register the parameter {spec.name}{f' in {units}' if units else ''} for the source"
+        area = year = None
+        if self.location.day is not None and spec.place in (Place.GRID, Place.HEAT):
+            year = self.location.day.year
+        if spec.place is Place.GRID:
+            area = electricity.area_of(self.location.basis, self.location.district)
+            do += ", or name a grid for the enterprise that has a factor by then"
+        return Wanted(
+            spec.name, fault.text, do, spec.units[0], self.fuel_code if spec.place is Place.FUEL else None,
+            self.material if spec.place in (Place.TABLE, Place.GWP, Place.FEED) else None, area, year, method.edition,
+        )  # fmt: skip
 
     def unit_of(self, default: str) -> str:
         """The unit of the amount, for parameters that are amounts of the same kind."""
@@ -451,9 +478,14 @@ class Inputs:
             if fault:
                 raise FactorNotFound(fault)
             return Value(spec.name, Fraction(1), spec.units[0], "1", Origin.PUBLISHED, None)
-        choice = electricity.choose(
-            self.tables, self.location.basis, self.location.district, self.location.day
-        )
+        try:
+            choice = electricity.choose(
+                self.tables, self.location.basis, self.location.district, self.location.day
+            )
+        except FactorNotFound as error:
+            if self.metered:  # its answer holds for other days too
+                raise
+            raise FactorNotFound(f"{error}; the emission year is {self.location.day.year}") from error
         self.passed_over += choice.passed_over
         return choice.value
 

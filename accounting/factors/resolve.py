@@ -24,7 +24,8 @@ from accounting.factors.substitution import (
 )
 from accounting.factors.tables import FactorTables, SubstitutionRule
 from accounting.factors.value import fraction_text
-from accounting.methods.load import Methods
+from accounting.factors.wanted import Wanted, with_what_is_registered
+from accounting.methods.load import BOUNDARIES, Methods
 from accounting.methods.method import Method, Place, Role
 from domain.errors import FactorNotFound
 from domain.interval import EPOCH_DATE, Calendar
@@ -65,6 +66,7 @@ class _Answer:
     until_day: int | None
     factors: tuple[SourceFactor, ...]
     refusal: str | None
+    wanted: tuple[Wanted, ...] = ()
 
     def holds(self, day: int) -> bool:
         return (self.from_day is None or self.from_day <= day) and (
@@ -96,6 +98,29 @@ class FactorLibrary:
         Without an edition of its own an enterprise is counted by its industry's guideline for `account` and by
         the market's of the date for `ets`. Raises FactorNotFound where none can be given.
         """
+        answer = self._answer_of(enterprise, source, unit, day, calendar)
+        if answer.refusal is not None:
+            raise FactorNotFound(answer.refusal, answer.wanted)
+        return answer.factors
+
+    def wanting(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
+    ) -> tuple[tuple[Wanted, ...], int | None]:
+        """The figures that are missing on a local day, each with its boundaries, and the day until which it is so.
+
+        Nothing is missing of a boundary that the source doesn't count for.
+        """
+        answer = self._answer_of(enterprise, source, unit, day, calendar)
+        if all(each.year is None for each in answer.wanted):
+            return answer.wanted, answer.until_day
+        year = calendar.date(day).year  # an answer may hold for years
+        ends = (date(year + 1, 1, 1) - EPOCH_DATE).days
+        until = ends if answer.until_day is None else min(ends, answer.until_day)
+        return tuple(each if each.year is None else replace(each, year=year) for each in answer.wanted), until
+
+    def _answer_of(
+        self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
+    ) -> _Answer:
         key = (
             enterprise.industry, enterprise.editions, enterprise.grid, enterprise.districts,
             source.versions, source.parameters, unit,
@@ -108,9 +133,7 @@ class FactorLibrary:
                 self._answers, self._answers_size = {}, 0
             self._answers.setdefault(key, []).append(answer)
             self._answers_size += 1
-        if answer.refusal is not None:
-            raise FactorNotFound(answer.refusal)
-        return answer.factors
+        return answer
 
     def _answer(
         self, enterprise: Enterprise, source: Source, unit: str, day: int, calendar: Calendar
@@ -125,6 +148,7 @@ class FactorLibrary:
             )
         refusals: list[str] = []
         factors: list[SourceFactor] = []
+        wanted: list[Wanted] = []
         for boundaries, method in self._methods_by_boundary(
             enterprise.industry, version.method, editions, local
         ):
@@ -142,12 +166,23 @@ class FactorLibrary:
                 ]
             except FactorNotFound as error:
                 refusals.append(f"{' and '.join(boundaries)} under {method.edition}: {error}")
+                missing = error.wanted or (
+                    Wanted(None, str(error), "mend the source", edition=method.edition),
+                )
+                wanted += [
+                    with_what_is_registered(replace(each, boundaries=boundaries), source.parameters, day)
+                    for each in missing
+                ]
         if not factors:
             why = "; ".join(refusals) or self._unknown_method(enterprise.industry, version.method, editions)
-            return _Answer(from_day, until_day, (), f"source {source.code!r} of {enterprise.uscc}: {why}")
+            refusal = f"source {source.code!r} of {enterprise.uscc}: {why}"
+            if not wanted:
+                do = "give the source another method, or the enterprise an edition that has it"
+                wanted.append(Wanted(None, why, do, boundaries=BOUNDARIES))
+            return _Answer(from_day, until_day, (), refusal, tuple(wanted))
         if refusals:
             factors[0].description["passed_over"] += refusals
-        return _Answer(from_day, until_day, tuple(factors), None)
+        return _Answer(from_day, until_day, tuple(factors), None, tuple(wanted))
 
     def _editions(self, enterprise: Enterprise, day: int, local: date) -> dict[str, str]:
         """The edition of each boundary on a day."""

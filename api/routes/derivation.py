@@ -15,6 +15,7 @@ from api.auth import Reader
 from api.context import Session, TheContext
 from api.errors import Problem
 from api.measured import PointDays, read_points
+from api.missing_factors import missing_factors
 from api.paging import Page, paged
 from api.parameters import AsOf, RangeParameters, Uscc
 from api.periods import Range
@@ -116,6 +117,10 @@ class _Story:
             entries = _standing(self.versions.get(number, {}), run)
             if entries:
                 self.standing[number] = entries
+
+    def known(self) -> set[int]:
+        """Numbers of the intervals that have emissions."""
+        return {number for number, entries in self.standing.items() if _mg(entries) is not None}
 
     def total(self) -> Sum:
         result = Sum(exponent=-6)
@@ -396,7 +401,8 @@ def get_derivation(
     """Everything behind a sum: `co2e_kg` is that of the whole range; `intervals` are the page's, each with the amount
     of every channel in it, its factor, the rules it was computed by, what caused it and what it supersedes;
     `channels` have the readings around and between them; `factors` the figures of the factors, each with its source,
-    edition, clause and confidence. A page ends with `next` where the range has more intervals than its limit.
+    edition, clause and confidence; `missing_factors` what emissions are null for want of, and what to do. A page ends
+    with `next` where the range has more intervals than its limit.
     """
     if whole.to_us - whole.from_us > DAYS_MAX * DAY_US:
         raise Problem(422, [Fault("to", f"lies more than {DAYS_MAX} days after from: ask for less at once")])
@@ -438,6 +444,9 @@ def get_derivation(
                     {**figure, "of": each["id"]} for each in used for figure in each.get("factors") or ()
                 ],
                 "used_factors": used,
+                "missing_factors": missing_factors(
+                    session, context.library, enterprise, its, boundary, whole, story.known()
+                ),
                 "intervals": [story.interval(number) for number in numbers],
                 "channels": story.channels(numbers, as_of),
                 "next": next_cursor,

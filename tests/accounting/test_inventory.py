@@ -280,6 +280,15 @@ def test_a_period_over_the_turn_of_a_year_has_the_factor_of_its_last_day() -> No
     assert "period: 2022-07-01 to 2023-06-30 has several emission years" in warnings(found)[0]
 
 
+def test_a_missing_electricity_factor_names_its_area_and_year() -> None:
+    early = {"from": "2004-01-01", "to": "2005-01-01"}
+    found = faults({**document({**BOUGHT, "parameters": {}}), "period": early, "district": "430300"})
+    (message,) = found.values()
+    assert list(found) == ["activities[0].parameters.emission_factor"]
+    assert "no electricity factor that early: average of 430000, the first is of" in message
+    assert "give emission_factor, or another area; the emission year is 2004" in message
+
+
 def test_stocks_may_be_in_another_unit_of_mass() -> None:
     stock: dict[str, Any] = {
         "source": "equipment_gas", "material": "SF6", "amount": "100", "unit": "kg",

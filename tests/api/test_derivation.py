@@ -206,6 +206,26 @@ def test_a_source_that_never_had_a_reading(told: tuple[City, TestClient]) -> Non
     assert body["channels"][0]["readings"] == []
 
 
+def test_emissions_that_are_null_for_want_of_a_factor_say_of_which(told: tuple[City, TestClient]) -> None:
+    early = {"from": local("2004-12-31T12:00:00"), "to": local("2005-01-03T00:00:00")}
+    body = derivation(told[1], **early)
+    assert body["co2e_kg"] is None
+    assert [(each["from"], each["to"], each["year"]) for each in body["missing_factors"]] == [
+        ("2004-12-31", "2005-01-01", 2004),
+        ("2005-01-01", "2005-01-03", 2005),
+    ]
+    last = body["missing_factors"][1]
+    assert (last["name"], last["unit"], last["area"]) == ("emission_factor", "tCO2/MWh", "430000")
+    assert "no electricity factor that early" in last["why"]
+    assert last["do"].startswith("register the parameter emission_factor in tCO2/MWh for the source")
+    assert derivation(told[1], boundary="ets", **early)["missing_factors"] == []  # it doesn't count there
+
+
+def test_where_only_readings_are_missing_no_factor_is(told: tuple[City, TestClient]) -> None:
+    assert derivation(told[1])["missing_factors"] == []
+    assert derivation(told[1], source="boiler")["missing_factors"] == []
+
+
 def test_the_factor_of_the_tests_does_not_end() -> None:
     assert THIRDS.denominator == 3
     assert MG_PER_KWH == 570_300

@@ -15,6 +15,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.formats import rules_of
+from ingest.mqtt_packet import read_connect
 from ingest.settings import BrokerSettings
 from ingest.sparkplug.host import HostLink, state
 from tests.ingest.beds import Running, account_of, running
@@ -341,13 +342,17 @@ def test_the_order_and_the_flags_of_a_hosts_first_packets(registered: Database):
         recorder.close()
     connect, subscribe, birth, death, disconnect = recorder.packets[:5]
     assert connect[0] == 0x10
-    flags = connect[2 + 6 + 1 + (connect[1] >= 0x80)]
-    assert flags & 0x02  # Clean Start
-    assert flags & 0x38 == 0x28 + 0x00  # will: retained, QoS 1
-    assert flags & 0x04
-    assert b"\x11" not in connect[11:14] or connect[12:16] == b"\0" * 4  # Session Expiry Interval: none, or 0
-    will = json.loads(connect[connect.index(b'{"online"') :].split(b"}")[0] + b"}")
+    start = 2 if connect[1] < 0x80 else 3
+    asked = read_connect(connect, start, len(connect))
+    assert (asked.clean_start, asked.session_expiry_s) == (True, 0)
+    flags = connect[start + 7]
+    assert flags & 0x3C == 0x2C  # a will, of QoS 1, retained
+    assert asked.will is not None
+    assert asked.will.topic == STATE_TOPIC
+    will = json.loads(asked.will.payload)
+    assert set(will) == {"online", "timestamp"}
     assert will["online"] is False
+    assert abs(will["timestamp"] - now_ms()) < 600_000
     assert subscribe[0] == 0x82
     assert STATE_TOPIC.encode() in subscribe
     assert b"spBv1.0/+/+/+/#" in subscribe

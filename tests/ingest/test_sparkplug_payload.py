@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import DecodeError, RejectReason
+from domain.errors import DecodeError, FaultyDocument, RejectReason
 from domain.reading import as_fraction, exact_value
 from ingest.batch import Batch, Outcome
 from ingest.decode.decoder import Message
@@ -29,6 +29,7 @@ from ingest.decode.wire import Flaw, WireReading
 from ingest.directory import ClockRules, Directory
 from ingest.formats import Formats, rules_of
 from ingest.routes import Routes
+from ingest.sparkplug.decoder import Options, SparkplugDecoder
 from tests.ingest.beds import NOW_MS, NOW_US, Collector, chunk
 from tests.ingest.sparkplug_bed import RULE, Node, Payload, Types, metric, payload, topic
 
@@ -398,6 +399,18 @@ def test_commands_and_states_are_nothing_to_read(directory: Directory):
 def test_what_a_broker_retained_tells_nothing_of_a_session(directory: Directory):
     node = Node()
     _, outcome, some = outcome_of(directory, node.birth({"E-02/kwh": 1}), retained=frozenset({0}))
-    (decoder,) = some.decoders
+    ((_, decoder),) = some.hosted
     assert len(outcome.rows) == 1
     assert decoder.nodes == {}  # type: ignore[attr-defined]
+
+
+def test_the_options_of_a_rule():
+    rules = rules_of(json.dumps([{**RULE, "host_id": "h", "reorder_s": 0.5}]))
+    ((pattern, decoder),) = Formats(rules).hosted
+    assert pattern == "spBv1.0/+/+/+/#"
+    assert isinstance(decoder, SparkplugDecoder)
+    assert decoder.options == Options("h", 0.5, 10.0)
+    wrong = {**RULE, "host_id": "a/b", "reorder_s": 0, "rebirth_s": True}
+    with pytest.raises(FaultyDocument) as caught:
+        rules_of(json.dumps([wrong]))
+    assert [fault.place for fault in caught.value.faults] == ["[0].host_id", "[0].reorder_s", "[0].rebirth_s"]

@@ -170,6 +170,7 @@ const STRINGS = {
   "meters.stale": ["late", "迟到"],
   "meters.silent": ["silent", "失联"],
   "meters.ended": ["ended", "已停用"],
+  "meters.asking": ["{told} of {all} looked at …", "正在查看：{told}/{all} …"],
   "meters.summary": ["{healthy} of {all} healthy", "{all} 个中 {healthy} 个正常"],
   "derived": ["derived", "派生"],
 

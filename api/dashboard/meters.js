@@ -78,7 +78,10 @@ export function showMeters(channels, healths, now) {
   setState(panel, healths.size ? "ready" : "loading");
   const states = channels.map((channel) => healthState(channel, healths.get(channel.name), now));
   const counted = states.filter((state) => state !== "ended" && state !== "derived");
-  setText(byId("meters-summary"), t("meters.summary", { healthy: counted.filter((state) => state === "healthy").length, all: counted.length }));
+  // what hasn't answered yet is neither well nor ill: no figure stands before all of them have
+  const told = channels.filter((channel) => healths.has(channel.name)).length;
+  setText(byId("meters-summary"), told < channels.length ? t("meters.asking", { told, all: channels.length })
+    : t("meters.summary", { healthy: counted.filter((state) => state === "healthy").length, all: counted.length }));
   keyed(byId("meters-rows"), channels, (channel) => channel.name, () =>
     h("tr", {}, h("th", { scope: "row" }, h("span", { class: "code" }), h("span", { class: "what muted" })), h("td", { class: "last" }), h("td", { class: "day" })),
   (row, channel) => {
@@ -88,6 +91,7 @@ export function showMeters(channels, healths, now) {
     setAttribute(row, "data-health", state);
     setText(head.children[0], channel.name);
     setText(head.children[1], channel.title);
+    setAttribute(row, "aria-busy", health ? null : "true");
     if (!health) return;
     if (health.problem) {
       fill(day, [health.problem.message], () => problemText(health.problem));

@@ -523,6 +523,24 @@ def test_a_refusal_shows_its_own_words_in_its_own_place(open_page: Open) -> None
     expect(page.locator("#emissions")).to_have_attribute("data-state", "ready")
 
 
+def test_meters_that_were_not_looked_at_yet_are_not_counted_as_ill(open_page: Open) -> None:
+    page = settled(open_page(e=scene.CEMENT))
+    waiting: list[Route] | None = []
+
+    def hold_back(route: Route) -> None:
+        route.continue_() if waiting is None else waiting.append(route)
+
+    page.route("**/consumption?*", hold_back)
+    page.click(f'#list-items li[data-uscc="{scene.STEEL}"] button')
+    expect(page.locator("#meters-summary")).to_have_text("0 of 6 looked at …")
+    expect(page.locator('#meters-rows tr[aria-busy="true"]')).to_have_count(6)
+    held_back, waiting = waiting, None
+    for route in held_back:
+        route.continue_()
+    expect(page.locator("#meters-summary")).to_have_text(re.compile("of 6 healthy"))
+    expect(page.locator('#meters-rows tr[aria-busy="true"]')).to_have_count(0)
+
+
 def test_a_server_without_enterprises_says_what_to_do(open_page: Open, plain_server: DatabaseServer) -> None:
     with plain_server.database() as database:
         with database.connect() as conn:

@@ -1,4 +1,4 @@
-"""Store and forward for gateways: what has no PUBACK stays on disk and is sent again.
+"""Store and forward for gateways: what the server hasn't confirmed stays on disk and is sent again.
 
     spool = Spool("/var/lib/gateway/spool.sqlite")
     with Forwarder(spool, "mqtt://server:1883", client_id="gw1", password=KEY) as forwarder:
@@ -9,6 +9,10 @@
 at carbonmeter means a committed row, has come. Whatever ends the connection or the process, the rest is sent
 again: some messages twice (the server counts a reading once), none never.
 
+A broker between doesn't promise that: its PUBACK is its own word. `confirm="receipt"` waits for carbonmeter's receipt,
+which comes after the commit whatever the way was, and sends again what has none. It takes messages that can have one:
+objects of form A, B or C to a `…/readings` topic; an object without a `seq` gets one (its number in the spool).
+
 What the server's answer does to a message:
 
 - success: deleted.
@@ -17,24 +21,31 @@ What the server's answer does to a message:
 - not authorized, topic name invalid, payload format invalid, too large for the server: set aside in the same
   file with the reason (`Spool.refused`), since sending it again can't help; a person looks.
 
-Memory is bounded by the window (`window` messages, `window_bytes`); the spool by `Spool.messages_max`, beyond
-which `put` raises `SpoolFullError`: what to drop then is the gateway's decision, not ours.
+`order="newest"` sends the newest message first, so that after an outage a dashboard is up to date at once and the
+backlog follows; the server takes readings in any order.
+
+Memory is bounded by the window (`window` messages, `window_bytes`); the spool by `Spool.messages_max` and `bytes_max`.
+Beyond them, and when the disk is full, `put` raises `SpoolFullError` and what is there stays: what to lose then is
+the gateway's decision. `when_full="drop_oldest"` decides it: the oldest messages make room, and are counted.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
 import random
 import sqlite3
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt import client as mqtt
@@ -49,13 +60,22 @@ log = logging.getLogger(__name__)
 PACKET_BYTES_MAX = 1 << 20  # the server's default maximum packet
 _PUBLISH_OVERHEAD_BYTES = 5 + 2 + 2 + 1  # fixed header, topic length, packet id, empty properties
 
+Order: TypeAlias = Literal["oldest", "newest"]
+Confirm: TypeAlias = Literal["puback", "receipt"]
+WhenFull: TypeAlias = Literal["refuse", "drop_oldest"]
+
+RESERVE_BYTES = 1 << 20  # of disk, kept so that a full one doesn't hinder us from deleting
+_ROW_BYTES = 64  # of a message in the spool, beside its topic and payload
+_DROP_AT_ONCE = 256
+_RECEIPT_S_MAX = 600.0
+
 _SUCCESS = 0x00
 # Sending it again can't help: bad topic, no rights, bad payload, too large.
 _PERMANENT = frozenset({0x87, 0x90, 0x95, 0x99})
 
 
 class SpoolFullError(CarbonmeterError):
-    """The spool holds as many messages as it may: the server has been away for long."""
+    """The spool holds as much as it may, or the disk does: the server has been away for long. Nothing was taken."""
 
 
 class Stored(NamedTuple):
@@ -69,12 +89,31 @@ class Stored(NamedTuple):
 class Spool:
     """Messages on disk (SQLite, WAL, synced at every `put`), and a few notes that change with them.
 
+    messages_max, bytes_max   how much it may hold: messages, and bytes of topics and payloads
+    when_full                 refuse: `put` raises; drop_oldest: the oldest make room, counted in `dropped`
+    reserve_bytes             of disk kept in a file beside it, so that a full disk doesn't hinder deleting; 0: none
+
     One process at a time: a second one is refused. Threads may share it.
     """
 
-    def __init__(self, path: str | Path, *, messages_max: int = 10_000_000) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        messages_max: int = 10_000_000,
+        bytes_max: int = 4 << 30,
+        when_full: WhenFull = "refuse",
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        if when_full not in ("refuse", "drop_oldest"):
+            raise SettingsError(f"when_full {when_full!r} must be refuse or drop_oldest")
         self.path = Path(path)
         self.messages_max = messages_max
+        self.bytes_max = bytes_max
+        self.when_full = when_full
+        self.dropped = 0  # messages, since it was opened
+        self._reserve_bytes = reserve_bytes
+        self._reserve = self.path.with_name(self.path.name + "-reserve")
         self._lock = threading.Lock()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(
@@ -85,6 +124,7 @@ class Spool:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("PRAGMA wal_autocheckpoint = 128")
             self._database.execute("BEGIN IMMEDIATE")
             # AUTOINCREMENT: an id is never given twice, also when the newest message has been deleted.
             self._database.execute(
@@ -104,7 +144,13 @@ class Spool:
             if "locked" in str(error):
                 raise Refused(f"spool {str(self.path)!r} is in use by another process") from error
             raise
-        self._pending: int = self._database.execute("SELECT count(*) FROM messages").fetchone()[0]
+        self._pending: int
+        self._bytes: int
+        self._pending, self._bytes = self._database.execute(
+            "SELECT count(*), coalesce(sum(length(CAST(topic AS BLOB)) + length(payload) + ?), 0) FROM messages",
+            [_ROW_BYTES],
+        ).fetchone()
+        self._keep_reserve()
 
     def put(self, topic: str, payload: bytes) -> int:
         """Keep one message; returns its id when it is on disk."""
@@ -113,58 +159,144 @@ class Spool:
     def put_many(self, messages: Iterable[tuple[str, bytes]], notes: Mapping[str, str] | None = None) -> int:
         """Keep messages, and notes with them, all or none; returns the id of the last."""
         rows = list(messages)
+        size = sum(len(topic.encode()) + len(payload) + _ROW_BYTES for topic, payload in rows)
         with self._lock:
-            if self._pending + len(rows) > self.messages_max:
-                raise SpoolFullError(
-                    f"spool {str(self.path)!r} holds {self._pending} of {self.messages_max} messages"
-                )
-            self._database.execute("BEGIN IMMEDIATE")
+            self._make_room(len(rows), size)
             try:
-                self._database.executemany("INSERT INTO messages (topic, payload) VALUES (?, ?)", rows)
-                self._database.executemany(
-                    "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    list((notes or {}).items()),
-                )
-                last = self._database.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0]
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
+                last = self._insert(rows, notes or {})
+            except sqlite3.OperationalError as error:
+                if not _is_disk_full(error):
+                    raise
+                raise SpoolFullError(
+                    f"spool {str(self.path)!r}: the disk takes no more ({error}); {self._pending} messages stay,"
+                    " nothing more is taken"
+                ) from error
             self._pending += len(rows)
-            return int(last)
+            self._bytes += size
+            return last
+
+    def _insert(self, rows: Sequence[tuple[str, bytes]], notes: Mapping[str, str]) -> int:
+        with self._transaction():
+            self._database.executemany("INSERT INTO messages (topic, payload) VALUES (?, ?)", rows)
+            self._database.executemany(
+                "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                list(notes.items()),
+            )
+            return int(self._database.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:  # a full disk may have rolled it back already
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _make_room(self, messages: int, size: int) -> None:
+        """Within the bounds; SpoolFullError where there is none and nothing may be dropped."""
+        while self._pending + messages > self.messages_max or self._bytes + size > self.bytes_max:
+            if self.when_full == "refuse" or not self._pending:
+                raise SpoolFullError(
+                    f"spool {str(self.path)!r} holds {self._pending} of {self.messages_max} messages,"
+                    f" {self._bytes} of {self.bytes_max} bytes: {messages} of {size} bytes aren't taken"
+                )
+            ids = self._database.execute(
+                "SELECT id FROM messages ORDER BY id LIMIT ?", [_DROP_AT_ONCE]
+            ).fetchall()
+            before = self._pending
+            self._delete([row[0] for row in ids])
+            if not self.dropped:
+                log.error("spool %r is full: the oldest messages are dropped from now on", str(self.path))
+            self.dropped += before - self._pending
 
     def after(self, message_id: int, limit: int) -> list[Stored]:
         """The oldest kept messages with a greater id."""
+        return self._page("id > ? ORDER BY id", message_id, limit)
+
+    def before(self, message_id: int, limit: int) -> list[Stored]:
+        """The newest kept messages with a smaller id."""
+        return self._page("id < ? ORDER BY id DESC", message_id, limit)
+
+    def _page(self, which: str, message_id: int, limit: int) -> list[Stored]:
         with self._lock:
             rows = self._database.execute(
-                "SELECT id, topic, payload FROM messages WHERE id > ? ORDER BY id LIMIT ?",
-                (message_id, limit),
+                f"SELECT id, topic, payload FROM messages WHERE {which} LIMIT ?", (message_id, limit)
             ).fetchall()
         return [Stored(*row) for row in rows]
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget messages: their PUBACK has come."""
-        rows = [(message_id,) for message_id in ids]
-        if not rows:
+        """Forget messages: they are confirmed."""
+        wanted = list(ids)
+        if wanted:
+            with self._lock:
+                self._delete(wanted)
+
+    def _delete(self, ids: Sequence[int]) -> None:
+        def delete() -> None:
+            found = self._database.execute(
+                "SELECT count(*), coalesce(sum(length(CAST(topic AS BLOB)) + length(payload) + ?), 0)"
+                " FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+                [_ROW_BYTES, json.dumps(ids)],
+            ).fetchone()
+            with self._transaction():
+                self._database.executemany(
+                    "DELETE FROM messages WHERE id = ?", [(message_id,) for message_id in ids]
+                )
+            self._pending -= found[0]
+            self._bytes -= found[1]
+
+        self._even_if_full(delete)
+
+    def _even_if_full(self, action: Callable[[], None]) -> None:
+        """What makes room must go on a full disk too: then the reserve gives it."""
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if not _is_disk_full(error):
+                raise
+            self._reserve.unlink(missing_ok=True)
+            with contextlib.suppress(sqlite3.OperationalError):
+                # begins the log of changes anew, whose room is there already
+                self._database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            action()
+        if self._reserve_bytes and not self._reserve.exists():
+            self._keep_reserve()
+
+    def _keep_reserve(self) -> None:
+        """Take the reserve where the disk has room for it."""
+        if not self._reserve_bytes:
             return
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            before = self._database.total_changes
-            self._database.executemany("DELETE FROM messages WHERE id = ?", rows)
-            self._pending -= self._database.total_changes - before
-            self._database.execute("COMMIT")
+        try:
+            with self._reserve.open("ab") as file:
+                missing = self._reserve_bytes - file.tell()
+                if missing > 0:
+                    file.write(bytes(missing))
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
 
     def set_aside(self, message_id: int, reason: str) -> None:
         """Move a message to those that the server won't take."""
+
+        def move() -> None:
+            with self._transaction():
+                self._database.execute(
+                    "INSERT OR REPLACE INTO refused SELECT id, topic, payload, ? FROM messages WHERE id = ?",
+                    (reason, message_id),
+                )
+                found = self._database.execute(
+                    "DELETE FROM messages WHERE id = ? RETURNING length(CAST(topic AS BLOB)) + length(payload)",
+                    (message_id,),
+                ).fetchall()
+            self._pending -= len(found)
+            self._bytes -= sum(row[0] + _ROW_BYTES for row in found)
+
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute(
-                "INSERT OR REPLACE INTO refused SELECT id, topic, payload, ? FROM messages WHERE id = ?",
-                (reason, message_id),
-            )
-            deleted = self._database.execute("DELETE FROM messages WHERE id = ?", (message_id,)).rowcount
-            self._database.execute("COMMIT")
-            self._pending -= deleted
+            self._even_if_full(move)
 
     def refused(self) -> list[tuple[int, str, bytes, str]]:
         """(id, topic, payload, reason) of what was set aside."""
@@ -180,12 +312,22 @@ class Spool:
 
     @property
     def pending(self) -> int:
-        """Messages without a PUBACK."""
+        """Messages that aren't confirmed."""
         return self._pending
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that count towards `bytes_max`."""
+        return self._bytes
 
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+
+def _is_disk_full(error: sqlite3.OperationalError) -> bool:
+    """Or beyond a quota, which SQLite reports as a failed write."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +365,9 @@ class ForwardCounts:
 
     connections: int = 0
     sent: int = 0  # PUBLISH packets, repeats included
-    acknowledged: int = 0
-    postponed: int = 0  # answered with a reason to try later
+    acknowledged: int = 0  # confirmed, and deleted
+    rejected: int = 0  # readings that receipts call rejected: they lie in the server's dead letters
+    postponed: int = 0  # answered with a reason to try later, or without a receipt in time
     set_aside: int = 0
     last_error: str | None = None
 
@@ -247,6 +390,8 @@ class _Connection:
         subscriptions: Sequence[str],
     ) -> None:
         self.acks: deque[tuple[int, int, str]] = deque()  # (packet id, reason code, its name)
+        self.receipts: deque[tuple[str, bytes]] = deque()  # (topic, payload) of what was subscribed to
+        self.subscribed = set(subscriptions)
         self.lost: str | None = None
         self.receive_maximum = 65_535
         self.packet_bytes_max: int | None = None
@@ -271,10 +416,9 @@ class _Connection:
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_publish = self._on_publish
-        if on_message is not None:
-            self.client.on_message = lambda _client, _data, message: on_message(
-                message.topic, bytes(message.payload)
-            )
+        self.client.on_subscribe = self._on_subscribe
+        self.client.on_message = self._on_message
+        self._hand_over = on_message
         try:
             self.client.connect(
                 address.host,
@@ -291,6 +435,12 @@ class _Connection:
             self.close()
             reason = self._refusal or self.lost or "no CONNACK within 15 s"
             raise Unavailable(f"mqtt {address.host}:{address.port}: {reason}")
+
+    def subscribe(self, topic: str) -> None:
+        """Once a connection; a refusal ends it."""
+        if topic not in self.subscribed:
+            self.subscribed.add(topic)
+            self.client.subscribe(topic, qos=1)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -323,6 +473,23 @@ class _Connection:
             self.lost = f"connection ended: {reason}"
             self._wake.notify_all()
 
+    def _on_subscribe(
+        self, _client: mqtt.Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            with self._wake:
+                self.lost = f"subscription refused: {refused[0]}"
+                self._wake.notify_all()
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        topic, payload = message.topic, bytes(message.payload)
+        with self._wake:
+            self.receipts.append((topic, payload))
+            self._wake.notify_all()
+        if self._hand_over is not None:
+            self._hand_over(topic, payload)
+
     def _on_publish(
         self, _client: mqtt.Client, _data: object, packet_id: int, reason: ReasonCode, _properties: object
     ) -> None:
@@ -337,26 +504,54 @@ def packet_bytes(message: Stored) -> int:
     return len(message.topic.encode()) + len(message.payload) + _PUBLISH_OVERHEAD_BYTES
 
 
+@dataclass(slots=True)
+class _Sent:
+    """A message on its way. `receipt`: (topic, seq) of what will confirm it; None: its PUBACK does."""
+
+    message: Stored
+    receipt: tuple[str, str] | None
+    at: float  # [s, monotonic]
+
+
 class _Window:
-    """What is on its way over one connection, and how far the spool has been read."""
+    """What is on its way over one connection, and how far the spool has been read.
+
+    cursor   in order of age: what was read last; newest first: the same, counted down
+    """
 
     def __init__(
-        self, messages_max: int, bytes_max: int, packet_bytes_max: int, backoff_s: tuple[float, float]
+        self,
+        messages_max: int,
+        bytes_max: int,
+        packet_bytes_max: int,
+        backoff_s: tuple[float, float],
+        order: Order,
+        receipt_timeout_s: float,
     ) -> None:
         self.packet_bytes_max = packet_bytes_max
-        self.cursor = 0
         self.ids: set[int] = set()
+        self._order = order
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._backoff_s = backoff_s
-        self._by_packet: dict[int, Stored] = {}
+        self._by_packet: dict[int, _Sent] = {}
+        self._by_receipt: dict[tuple[str, str], deque[_Sent]] = {}
+        self._sent: dict[int, _Sent] = {}  # by id, the longest on their way first
         self._bytes = 0
         self._delay_s = backoff_s[0]
         self._resume_at = 0.0
+        self._first_receipt_s = self._receipt_s = receipt_timeout_s
+        self.cursor = 0
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Further messages have come: newest first, they are next."""
+        if self._order == "newest":
+            self.cursor = 1 << 62
 
     @property
     def room(self) -> int:
-        return self._messages_max - len(self._by_packet)
+        return self._messages_max - len(self._sent)
 
     @property
     def is_open(self) -> bool:
@@ -364,25 +559,73 @@ class _Window:
 
     @property
     def pause_s(self) -> float | None:
-        """How long the server wants us to wait; None: it doesn't."""
-        left = self._resume_at - time.monotonic()
-        return left + 0.001 if left > 0 else None
+        """How long to wait for what the server wants, or for receipts; None: for as long as it takes."""
+        now = time.monotonic()
+        dues = [self._resume_at] if self._resume_at > now else []
+        if self._by_receipt:
+            dues.append(next(iter(self._sent.values())).at + self._receipt_s)
+        return max(0.0, min(dues) - now) + 0.001 if dues else None
 
-    def add(self, packet_id: int, message: Stored) -> None:
-        self._by_packet[packet_id] = message
+    def page(self, spool: Spool, limit: int) -> list[Stored]:
+        """The next messages of the spool."""
+        return (spool.before if self._order == "newest" else spool.after)(self.cursor, limit)
+
+    def add(self, packet_id: int, message: Stored, receipt: tuple[str, str] | None) -> None:
+        sent = _Sent(message, receipt, time.monotonic())
+        self._by_packet[packet_id] = sent
+        self._sent[message.id] = sent
+        if receipt is not None:
+            self._by_receipt.setdefault(receipt, deque()).append(sent)
         self.ids.add(message.id)
         self._bytes += packet_bytes(message)
 
-    def remove(self, packet_id: int) -> Stored | None:
-        message = self._by_packet.pop(packet_id, None)
-        if message is not None:
-            self.ids.discard(message.id)
-            self._bytes -= packet_bytes(message)
-        return message
+    def acknowledged(self, packet_id: int) -> _Sent | None:
+        """What a PUBACK is for; None where a receipt came before it."""
+        sent = self._by_packet.pop(packet_id, None)
+        return sent if sent is not None and self._sent.get(sent.message.id) is sent else None
+
+    def receipted(self, receipt: tuple[str, str]) -> _Sent | None:
+        """What a receipt is for: the one sent first, where several carry the seq."""
+        waiting = self._by_receipt.get(receipt)
+        if not waiting:
+            return None
+        self._receipt_s = self._first_receipt_s
+        sent = waiting[0]
+        self.remove(sent)
+        return sent
+
+    def remove(self, sent: _Sent) -> None:
+        del self._sent[sent.message.id]
+        self.ids.discard(sent.message.id)
+        self._bytes -= packet_bytes(sent.message)
+        if sent.receipt is not None:
+            waiting = self._by_receipt[sent.receipt]
+            waiting.remove(sent)
+            if not waiting:
+                del self._by_receipt[sent.receipt]
+
+    def overdue(self) -> int:
+        """Give up waiting for receipts that are overdue, and read those messages again; how many."""
+        now = time.monotonic()
+        late = []
+        for sent in self._sent.values():
+            if now - sent.at < self._receipt_s:
+                break
+            if sent.receipt is not None:
+                late.append(sent)
+        for sent in late:
+            self.remove(sent)
+            self.go_back(sent.message)
+        if late:  # a broker may keep it all for a server that is away: less and less often
+            self._receipt_s = min(_RECEIPT_S_MAX, 2 * self._receipt_s)
+        return len(late)
 
     def go_back(self, message: Stored) -> None:
         """Read the spool from this message on again."""
-        self.cursor = min(self.cursor, message.id - 1)
+        if self._order == "newest":
+            self.cursor = max(self.cursor, message.id + 1)
+        else:
+            self.cursor = min(self.cursor, message.id - 1)
 
     def hold_back(self) -> None:
         self._resume_at = time.monotonic() + self._delay_s
@@ -392,8 +635,35 @@ class _Window:
         self._delay_s = self._backoff_s[0]
 
 
+def receipts_topic(topic: str) -> str | None:
+    """Where the receipts of a topic of readings come; None where it is no such topic."""
+    head, _, last = topic.rpartition("/")
+    return f"{head}/receipts" if last == "readings" and head.count("/") == 3 else None
+
+
+def numbered(message: Stored) -> tuple[bytes, str]:
+    """(payload, seq as JSON) of a message that will have a receipt: its own seq, else its number in the spool.
+
+    ValueError where it can have none.
+    """
+    try:
+        content = json.loads(message.payload)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it isn't JSON ({error}), so no receipt can confirm it") from error
+    if not isinstance(content, dict):
+        raise ValueError("it isn't one JSON object, so no receipt can confirm it")
+    if "seq" in content:
+        if not isinstance(content["seq"], int | str) or isinstance(content["seq"], bool):
+            raise ValueError(f"its seq {content['seq']!r} is no whole number or text")
+        return message.payload, json.dumps(content["seq"])
+    # Put in as text: what the gateway wrote stays as it is, to the last digit.
+    inside = message.payload.partition(b"{")[2]
+    comma = b"," if content else b""
+    return b'{"seq":%d%s' % (message.id, comma) + inside, str(message.id)
+
+
 class Forwarder:
-    """Sends what the spool holds, in order, at QoS 1, over and over until it is acknowledged."""
+    """Sends what the spool holds, in order, at QoS 1, over and over until it is confirmed."""
 
     def __init__(
         self,
@@ -413,10 +683,23 @@ class Forwarder:
         subscriptions: Sequence[str] = (),
         on_message: Callable[[str, bytes], None] | None = None,
         on_acknowledged: Callable[[Sequence[int]], None] | None = None,
+        order: Order = "oldest",
+        confirm: Confirm = "puback",
+        receipt_timeout_s: float = 15.0,
     ) -> None:
-        """`protocol` is 5 or 4 (MQTT 3.1.1). `on_acknowledged` gets the ids of `put` whose PUBACK came."""
+        """`protocol` is 5 or 4 (MQTT 3.1.1). `on_acknowledged` gets the ids of `put` that are confirmed.
+
+        `confirm` is puback for carbonmeter's own endpoint, receipt for a broker (and right for both).
+        """
         if protocol not in (4, 5):
             raise SettingsError(f"protocol {protocol} must be 4 (MQTT 3.1.1) or 5")
+        if order not in ("oldest", "newest"):
+            raise SettingsError(f"order {order!r} must be oldest or newest")
+        if confirm not in ("puback", "receipt"):
+            raise SettingsError(f"confirm {confirm!r} must be puback or receipt")
+        self._order: Order = order
+        self._confirm = confirm
+        self._receipt_timeout_s = receipt_timeout_s
         self.spool = spool
         self.counts = ForwardCounts()
         self._address = Address.parse(url)
@@ -558,6 +841,8 @@ class Forwarder:
             self._window_bytes,
             min(self._packet_bytes_max, connection.packet_bytes_max or self._packet_bytes_max),
             self._backoff_s,
+            self._order,
+            self._receipt_timeout_s,
         )
         while True:
             reached_end = self._fill(connection, window)
@@ -566,6 +851,7 @@ class Forwarder:
                     self._wake.wait_for(
                         lambda: (
                             connection.acks
+                            or connection.receipts
                             or connection.lost
                             or self._stopping
                             or self._paused
@@ -574,9 +860,15 @@ class Forwarder:
                         timeout=window.pause_s,
                     )
                 acks = list(connection.acks)
+                receipts = list(connection.receipts)
                 connection.acks.clear()
+                connection.receipts.clear()
                 lost, leaving = connection.lost, self._stopping or self._paused
-            self._take(acks, window)
+            self._take(acks, receipts, window)
+            late = window.overdue()
+            if late:
+                self.counts.postponed += late
+                self._complain(f"{late} messages have no receipt yet: sending them again")
             if leaving:
                 return
             if lost:
@@ -587,48 +879,64 @@ class Forwarder:
         if not window.is_open:
             return False
         with self._wake:
+            if self._more:
+                window.begin_anew()
             self._more = False
         limit = min(window.room, 64)
-        page = self.spool.after(window.cursor, limit)
+        page = window.page(self.spool, limit)
         for message in page:
             if not window.is_open:
                 return False
             window.cursor = message.id
             if message.id in window.ids:  # the cursor went back over it
                 continue
-            if packet_bytes(message) > window.packet_bytes_max:
-                reason = (
-                    f"packet of {packet_bytes(message)} bytes, the server takes {window.packet_bytes_max}"
-                )
-                self._set_aside(message, reason)
-                continue
             try:
-                info = connection.client.publish(message.topic, message.payload, qos=1)
-            except ValueError as error:  # a text that can't be a topic
+                topic, payload, receipt = self._outgoing(message)
+                size = packet_bytes(Stored(message.id, topic, payload))
+                if size > window.packet_bytes_max:
+                    raise ValueError(f"packet of {size} bytes, the server takes {window.packet_bytes_max}")
+                if receipt is not None:
+                    connection.subscribe(receipt[0])
+                info = connection.client.publish(topic, payload, qos=1)
+            except ValueError as error:  # also a text that can't be a topic
                 self._set_aside(message, str(error))
                 continue
             # Without a connection paho keeps it; `lost` follows, and the client and its memory go.
             if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
                 raise Unavailable(f"publish: {mqtt.error_string(info.rc)}")
-            window.add(info.mid, message)
+            window.add(info.mid, message, receipt)
             self.counts.sent += 1
         return len(page) < limit
 
-    def _take(self, acks: Sequence[tuple[int, int, str]], window: _Window) -> None:
+    def _outgoing(self, message: Stored) -> tuple[str, bytes, tuple[str, str] | None]:
+        """(topic, payload, the receipt that will confirm it); ValueError where none can though it must."""
+        if self._confirm == "puback":
+            return message.topic, message.payload, None
+        receipts = receipts_topic(message.topic)
+        if receipts is None:
+            raise ValueError("only what is published to …/readings has a receipt to confirm it")
+        payload, seq = numbered(message)
+        return message.topic, payload, (receipts, seq)
+
+    def _take(
+        self, acks: Sequence[tuple[int, int, str]], receipts: Sequence[tuple[str, bytes]], window: _Window
+    ) -> None:
         done: list[int] = []
         postponed = 0
         for packet_id, code, name in acks:
-            message = window.remove(packet_id)
-            if message is None:
+            sent = window.acknowledged(packet_id)
+            if sent is None or (code == _SUCCESS and sent.receipt is not None):
                 continue
+            window.remove(sent)
             if code == _SUCCESS:
-                done.append(message.id)
+                done.append(sent.message.id)
             elif code in _PERMANENT:
-                self._set_aside(message, name)
+                self._set_aside(sent.message, name)
             else:
                 postponed += 1
-                window.go_back(message)
+                window.go_back(sent.message)
                 self._complain(f"server answers {name!r}: sending again later")
+        done += self._receipted(receipts, window)
         if done:
             self.spool.delete(done)
             if self._on_acknowledged is not None:
@@ -641,6 +949,21 @@ class Forwarder:
             window.hold_back()
         elif done:
             window.hasten()
+
+    def _receipted(self, receipts: Sequence[tuple[str, bytes]], window: _Window) -> list[int]:
+        """Ids of the messages that these receipts confirm."""
+        done = []
+        for topic, payload in receipts:
+            try:
+                receipt = json.loads(payload)
+                sent = window.receipted((topic, json.dumps(receipt["seq"])))
+                rejected = int(receipt.get("rejected", 0))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                continue  # no receipt, whatever it is
+            if sent is not None:
+                done.append(sent.message.id)
+                self.counts.rejected += rejected
+        return done
 
     def _set_aside(self, message: Stored, reason: str) -> None:
         log.error("%s: set aside message %d of %r: %s", self._client_id, message.id, message.topic, reason)

@@ -54,7 +54,7 @@ class Link:
     folder: Path = Path("spool")
 
     def sender(self, uscc: str, gateway: GatewayProfile) -> Sender:
-        spool = Spool(self.folder / f"{uscc}-{gateway.id}.sqlite")
+        spool = Spool(self.folder / f"{uscc}-{gateway.id}.sqlite", reserve_bytes=0)
         name = f"{uscc}-{gateway.id}"
         if gateway.client == "aiomqtt":
             return AiomqttForwarder(

@@ -72,7 +72,7 @@ def run(context: Context) -> int:
         total = check(file)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="carbonmeter-replay-") as folder, path.open("rb") as file:
-        spool = Spool(Path(folder) / "spool.sqlite")
+        spool = Spool(Path(folder) / "spool.sqlite", reserve_bytes=0)
         try:
             with Forwarder(
                 spool, url, client_id=f"replay-{path.stem[:40]}", password=arguments.key, window=256

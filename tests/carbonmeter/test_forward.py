@@ -236,6 +236,168 @@ def test_the_spool_survives_and_takes_one_process_at_a_time(tmp_path: Path) -> N
     spool.close()
 
 
+def test_a_bounded_spool_drops_the_oldest_where_that_is_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="when_full"):
+        Spool(tmp_path / "other.sqlite", when_full="shrug")  # type: ignore[arg-type]
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path, bytes_max=1_000_000, when_full="drop_oldest")
+    for number in range(40):
+        spool.put_many([(TOPIC, b"%05d" % (100 * number + each) + bytes(495)) for each in range(100)])
+    assert spool.size_bytes <= 1_000_000
+    assert spool.dropped + spool.pending == 4_000
+    newest = spool.before(1 << 40, 1)[0]
+    assert newest.payload.startswith(b"03999")
+    sizes = spool.size_bytes
+    spool.close()
+    spool = Spool(path, bytes_max=sizes)
+    assert spool.size_bytes == sizes, "counted anew from the disk"
+    with pytest.raises(SpoolFullError, match="bytes: 1 of"):
+        spool.put(TOPIC, b"one more")
+    spool.set_aside(newest.id, "a person looks")
+    spool.delete([message.id for message in spool.after(0, 10_000)])
+    assert (spool.pending, spool.size_bytes) == (0, 0)
+    spool.put(TOPIC, b"one more")
+    spool.close()
+
+
+ON_A_SMALL_DISK = """
+import sys
+from carbonmeter.forward import Forwarder, Spool, SpoolFullError
+spool = Spool(sys.argv[1])
+put = 0
+try:
+    while True:
+        spool.put_many([(sys.argv[3], b"%d" % (put + each) + bytes(500)) for each in range(100)])
+        put += 100
+except SpoolFullError as error:
+    print(put, spool.pending, "takes no more" in str(error), flush=True)
+with Forwarder(spool, sys.argv[2], client_id="gw1", backoff_s=(0.01, 0.05)) as sender:
+    print(sender.drain(60), spool.pending, flush=True)
+    sender.put(sys.argv[3], b"room again")
+    print(sender.drain(60), flush=True)
+"""
+
+
+def _on_a_full_disk(path: Path) -> None:
+    with AnsweringServer() as server:
+        done = subprocess.run(
+            [sys.executable, "-c", ON_A_SMALL_DISK, str(path), server.url, TOPIC],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        put, pending, is_said, drained, left, again = done.stdout.split()
+        assert int(put) >= 1_000
+        assert (pending, is_said) == (put, "True"), "what was taken stays, the rest is refused loudly"
+        assert (drained, left, again) == ("True", "0", "True")
+        numbers = {int(payload[:-500]) for payload in server.acknowledged if len(payload) > 500}
+        assert numbers == set(range(int(put)))
+
+
+def test_a_full_disk_refuses_loudly_and_is_emptied_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "carbonmeter-test", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no small file system can be mounted here")
+    try:
+        _on_a_full_disk(folder / "spool.sqlite")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def numbers_of(server: AnsweringServer) -> list[int]:
+    return [int(payload) for _, payload in server.received]
+
+
+def test_newest_first_when_that_is_set(spool: Spool) -> None:
+    with pytest.raises(SettingsError, match="order"):
+        Forwarder(spool, "mqtt://nowhere", client_id="gw1", order="random")  # type: ignore[arg-type]
+    spool.put_many(payloads(300))
+    with AnsweringServer() as server, forwarder(spool, server, order="newest", window=10) as sender:
+        assert sender.drain(20)
+        assert numbers_of(server) == list(range(299, -1, -1))
+
+
+def test_what_comes_meanwhile_goes_before_the_backlog(spool: Spool) -> None:
+    spool.put_many(payloads(500))
+    gate = threading.Event()
+
+    def answer(n: int, _topic: str, _payload: bytes) -> int:
+        if n == 20:
+            gate.wait(20)
+        return 0
+
+    with AnsweringServer(answer) as server, forwarder(spool, server, order="newest", window=4) as sender:
+        wait_until(lambda: len(server.received) >= 20, 20)
+        sender.put_many(payloads(3, start=900))
+        gate.set()
+        assert sender.drain(30)
+        numbers = numbers_of(server)
+    assert sorted(numbers) == [*range(500), 900, 901, 902]
+    assert numbers.index(900) < 100, "before most of the backlog"
+    assert numbers.index(902) < numbers.index(900)
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_a_cut_or_a_later_leaves_nothing_behind_in_either_order(spool: Spool, order: str) -> None:
+    spool.put_many(payloads(400))
+
+    def answer(n: int, _topic: str, _payload: bytes) -> int | str:
+        return CUT if n % 97 == 96 else 0x97 if n % 41 == 40 else 0
+
+    with AnsweringServer(answer) as server, forwarder(spool, server, order=order) as sender:
+        assert sender.drain(60)
+        assert {int(payload) for payload in server.acknowledged} == set(range(400))
+        assert sender.counts.postponed
+
+
+def test_a_receipt_confirms_and_a_puback_alone_does_not(spool: Spool) -> None:
+    """As through a broker: it acknowledges at once, the server's receipt comes or doesn't."""
+    lost = {3, 5}
+
+    def receipt(seq: int) -> bool:
+        if seq in lost:
+            lost.discard(seq)
+            return False
+        return True
+
+    with (
+        AnsweringServer(receipt=receipt) as server,
+        forwarder(spool, server, confirm="receipt", receipt_timeout_s=0.3) as sender,
+    ):
+        for number in range(1, 8):
+            own = number == 7
+            sender.put(
+                TOPIC,
+                b'{"seq": "own", "at": 1, "values": {}}' if own else b' {"at": 1, "values": {"a/b": 1.10}}',
+            )
+        assert sender.drain(30)
+        sent = [payload for _, payload in server.received]
+        assert sender.counts.postponed == 2
+    assert sent.count(b'{"seq": "own", "at": 1, "values": {}}') == 1
+    plain = [payload for payload in sent if b"own" not in payload]
+    assert sorted(plain) == sorted(
+        b'{"seq":%d,"at": 1, "values": {"a/b": 1.10}}' % number for number in (1, 2, 3, 3, 4, 5, 5, 6)
+    )
+
+
+@pytest.mark.parametrize("payload", [b"12.5", b"[]", b"{", b'{"seq": 1.5}', b'{"seq": true}', b"[" * 100_000])
+def test_what_can_have_no_receipt_is_set_aside_with_its_reason(spool: Spool, payload: bytes) -> None:
+    with AnsweringServer() as server, forwarder(spool, server, confirm="receipt") as sender:
+        sender.put(TOPIC, payload)
+        sender.put("carbon/v1/91430304XT0000022B/gw1/E-01/kwh", b"12")
+        assert sender.drain(20)
+    assert server.received == []
+    assert len(spool.refused()) == 2
+
+
 WRITER = """
 import sys, threading
 from carbonmeter.forward import Forwarder, Spool

@@ -56,6 +56,13 @@ class Publisher(Protocol):
         ...
 
 
+class Nobody:
+    """The source of what nobody waits for an acknowledgement of: replays, wills."""
+
+    def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
+        """Nobody is told."""
+
+
 @dataclass(slots=True, eq=False)
 class Chunk:
     """Deliveries of one source that were read together: parallel lists.

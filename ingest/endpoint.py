@@ -20,7 +20,7 @@ from typing import Any
 from domain.clock import Clock
 from domain.errors import SettingsError
 from ingest.connection import READ_BYTES, Connection
-from ingest.delivery import Receipt
+from ingest.delivery import Chunk, Nobody, Receipt
 from ingest.metrics import CLOSED, CONNECTIONS, RECEIPTS
 from ingest.mqtt_packet import Connect, Reason, publish
 from ingest.pipeline import Pipeline
@@ -331,6 +331,20 @@ class Endpoint:
                 f"client {connection.client_id!a} went without a word; its will:"
                 f" {will.topic[:200]!a} {will.payload[:200]!a}",
             )
+            topic = will.topic.encode()
+            if self.pipeline.formats.is_hosted(topic):
+                # A death certificate: the host that reads this format is here.
+                self.pipeline.submit(
+                    Chunk(
+                        Nobody(),
+                        "endpoint",
+                        self.clock.now_us(),
+                        [topic],
+                        [will.payload],
+                        [0],
+                        allowed=principal.allowed,
+                    )
+                )
 
     def sign_in(self, connection: Connection, request: Connect) -> None:
         tls, certified = self.settings.tls, frozenset[str]()

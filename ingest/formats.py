@@ -183,6 +183,28 @@ class Formats:
     def decoders(self) -> list[Decoder]:
         return [decoder for _, _, decoder in self._rules if decoder is not None]
 
+    def may_hear(self, pattern: str, allowed: frozenset[str] | None) -> bool:
+        """Whether a filter is for the commands of a gateway that a client may publish for, and for nothing else.
+
+        allowed   "USCC/ID" of these gateways; None: all
+        """
+        topic = pattern.removesuffix("/#")
+        if "+" in topic or "#" in topic:
+            return False
+        found = self.find(topic.encode())
+        return (
+            found is not None
+            and isinstance(found.decoder, sparkplug.SparkplugDecoder)
+            and found.decoder.commands(topic)
+            and found.address is not None
+            and (allowed is None or "/".join(found.address) in allowed)
+        )
+
+    def is_hosted(self, topic: bytes) -> bool:
+        """Whether a topic is of a format in which a will says something."""
+        found = self.find(topic)
+        return found is not None and FORMATS[found.rule.format].is_hosted
+
     def find(self, topic: bytes) -> Found | None:
         """What the first rule that matches says of a topic; None where none does."""
         try:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from domain.clock import Clock
 from domain.errors import RejectReason
 from ingest.batch import Batch, Outcome
-from ingest.delivery import Chunk, Receipt
+from ingest.delivery import Chunk, Nobody
 from ingest.directory import ClockRules, Directory
 from ingest.formats import Formats, Rule
 from ingest.routes import Routes
@@ -52,13 +52,6 @@ class Replayed:
         self.held += other.held
         self.rejected += other.rejected
         return self
-
-
-class _Nobody:
-    """Nobody waits for the acknowledgement of a replay."""
-
-    def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:
-        """Never called: a replay doesn't go through the pipeline."""
 
 
 def replay(
@@ -168,7 +161,7 @@ def _batch(letters: Sequence[Letter], directory: Directory, formats: Formats, ru
         is_same = batch.routes.find(letter.topic).decoder == letter.decoder
         only = None if letter.positions is None or not is_same else frozenset(letter.positions)
         chunk = Chunk(
-            _Nobody(),
+            Nobody(),
             letter.via,
             letter.received_us,
             [letter.topic],

@@ -151,11 +151,15 @@ class SparkplugDecoder:
             if len(self.nodes) >= NODES_MAX:
                 self.nodes.pop(next(iter(self.nodes)))
             known = self.nodes[names] = Known(Address(*names, *message.gateway), source)
-        elif known.source is not source:
+        elif known.source is not source and topic.kind != "NDEATH":  # a will may come after its successor
             known.source = source
-            if topic.kind != "NDEATH":
-                known.session.forget()
+            known.session.forget()
         return known
+
+    def commands(self, topic: str) -> bool:
+        """Whether a topic is one that an edge node hears its commands by."""
+        levels = topic.split("/")
+        return len(levels) == 4 and levels[0] == NAMESPACE and levels[2] == "NCMD" and all(levels)
 
     def lost(self, source: Source) -> None:
         """A connection of ours has ended: what came by it may go on without us."""

@@ -200,9 +200,26 @@ def test_the_hash_changes_with_any_figure_or_source(folder: Path, file: str, old
     assert read(folder).set_hash != before
 
 
-def test_the_hash_changes_with_a_method(folder: Path, methods_folder: Path) -> None:
-    path = methods_folder / "ndrc_2013/aluminium.toml"
-    edit(path, 'clause = "5.3.2"', 'clause = "5.3.9"')
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("ndrc_2013/aluminium.toml", 'clause = "5.3.2"', 'clause = "5.3.9"'),
+        ("kinds.toml", '[factor]\nformula = "amount ×', '[factor]\nformula = "1 × amount ×'),
+        ("common.toml", 'name = "输出电力"', 'name = "外供电力"'),
+        ("parameters.csv", "ncv,kJ/kg,GJ/t,0.001", "ncv,kJ/kg,GJ/t,0.002"),
+        (
+            "editions.csv",
+            "发改办气候〔2014〕2920号,,,sar-1995,,2,",
+            "发改办气候〔2014〕2920号,,,sar-1995,,3,",
+        ),
+        ("industries.csv", "steel,钢铁,iron and steel,", "steel,钢铁,steel,"),
+    ],
+)
+def test_the_hash_changes_with_a_method(
+    folder: Path, methods_folder: Path, file: str, old: str, new: str
+) -> None:
+    """So what was computed by other method files is computed by another set: ledgers and years of history follow it."""
+    edit(methods_folder / file, old, new)
     assert read_tables(folder, load_folder(methods_folder)).set_hash != load().set_hash
 
 

@@ -13,7 +13,7 @@ import json
 import logging
 import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote, urlsplit
 
 import mqtt5
@@ -45,6 +45,7 @@ log = logging.getLogger("carbonmeter.subscriber")
 
 FILTERS = ("carbon/v1/+/+/readings", "carbon/v1/+/+/+/+")
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"  # Mosquitto tells what it threw away
+_DROPPED = "it has dropped"
 CONNECT_S_MAX = 10.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.2, 30.0
 RECEIPTS_IN_FLIGHT_MAX = 1_000
@@ -70,7 +71,7 @@ class Link(asyncio.Protocol):
         self._receipts_in_flight: set[int] = set()
         self._receipts_in_flight_max = RECEIPTS_IN_FLIGHT_MAX
         self._heard_at = clock.monotonic()
-        self.dropped: int | None = None  # messages that the broker says it has dropped
+        self.on_dropped: Callable[[int], None] = lambda _count: None
         self._own_topics = frozenset({DROPPED_TOPIC})  # what comes by these is for us, and no delivery
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[ConnAckPacket] = loop.create_future()
@@ -167,13 +168,7 @@ class Link(asyncio.Protocol):
     def _own(self, topic: str, payload: bytes, packet_id: int | None) -> None:  # noqa: ARG002
         """The broker counts messages that it dropped: those to us may be among them."""
         with contextlib.suppress(ValueError):
-            count = int(payload)
-            if self.dropped is not None and count > self.dropped:
-                log.warning(
-                    "the broker has dropped %d messages, ours may be among them: raise its max_queued_messages",
-                    count - self.dropped,
-                )
-            self.dropped = count
+            self.on_dropped(int(payload))
 
     def acknowledge(self, packet_id: int) -> None:
         """A publication that is for us, and no delivery."""
@@ -266,6 +261,7 @@ class Subscriber:
         self._is_stopping = False
         self.is_connected = False
         self.warnings: list[str] = []
+        self._dropped_before = 0  # as the broker said last
 
     def stop_reading(self) -> None:
         """Take nothing more; acknowledgements still go out."""
@@ -303,6 +299,7 @@ class Subscriber:
         """One connection from beginning to end; why it ended."""
         loop = asyncio.get_running_loop()
         link = self._new_link()
+        link.on_dropped = self._broker_dropped
         async with asyncio.timeout(CONNECT_S_MAX):
             await loop.create_connection(
                 lambda: link, self._host, self._port, ssl=ssl.create_default_context() if self._tls else None
@@ -417,6 +414,17 @@ class Subscriber:
         if self._was_connected and not answer.session_present:
             self._warn("it has lost our session: messages that it acknowledged meanwhile may be lost")
         self._was_connected = True
+
+    def _broker_dropped(self, count: int) -> None:
+        """How many messages the broker has dropped since it started, also while we were away."""
+        known = self._dropped_before if self._dropped_before <= count else 0  # it has started anew
+        if count > known:
+            self.warnings = [each for each in self.warnings if not each.startswith(_DROPPED)]
+            self._warn(
+                f"{_DROPPED} {count} messages, {count - known} since we last heard: ours may be among them, which it"
+                " had acknowledged; set its max_queued_messages and max_queued_bytes to 0 (deploy/mosquitto.conf)"
+            )
+        self._dropped_before = count
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from carbonmeter.settings import PREFIX, described
 from tests import servers
 from tests.conftest import missing
+from tests.ingest.beds import NOW_MS, Process, account_of, form_a, import_document, reading
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 USCC = "91430300MA4L0DEM8M"
@@ -139,6 +140,58 @@ def test_mosquitto_drops_nothing_while_the_subscriber_is_away_nor_over_a_restart
     servers.wait_for(lambda: len(back.user_data_get()["heard"]) == count, seconds=60)
     assert [int(payload) for _, payload in back.user_data_get()["heard"]] == list(range(count))
     leave(back)
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(300)
+def test_ingest_killed_under_load_finds_all_that_mosquitto_acknowledged(
+    broker: Broker, plain_database: servers.Database, tmp_path: Path
+) -> None:
+    with plain_database.connect(autocommit=True) as conn:
+        import_document(conn)
+    home = tmp_path / "home"
+    home.mkdir()
+    url = f"mqtt://carbonmeter:secret@127.0.0.1:{broker.port}"
+    ingest = Process(plain_database, home, environment={"CARBONMETER_BROKER": url})
+
+    def start() -> None:
+        ingest.start(60)
+
+        def is_subscribed() -> bool:
+            with plain_database.connect() as conn:
+                row = conn.execute(
+                    "SELECT detail->'broker'->>'connected' FROM services WHERE name = 'ingest' AND pid = %s",
+                    [ingest.pid],
+                ).fetchone()
+            return row is not None and row[0] == "true"
+
+        servers.wait_for(is_subscribed, 60)
+
+    def kept() -> int:
+        with plain_database.connect() as conn:
+            row = conn.execute("SELECT count(DISTINCT measured_at) FROM readings").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    start()
+    gateway = broker.client(f"{USCC}/gw1")
+    acknowledged = gateway.user_data_get()["acknowledged"]
+    try:
+        count, begin_ms = 6_000, NOW_MS
+        for number in range(count):
+            payload = form_a(reading(1, begin_ms + number), seq=number)
+            gateway.publish(f"carbon/v1/{USCC}/gw1/readings", payload, qos=1)
+            if number == 1_500:
+                servers.wait_for(lambda: kept() > 0, 60)
+                ingest.kill()
+        servers.wait_for(lambda: len(acknowledged) == count, 60)
+        assert kept() < count
+        start()
+        servers.wait_for(lambda: kept() == count, 60)
+        assert account_of(plain_database, "gw1", USCC).received >= count
+    finally:
+        leave(gateway)
+        ingest.kill()
 
 
 @pytest.mark.broker

@@ -15,6 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from domain.errors import SettingsError
 from ingest.settings import BrokerSettings
 from ingest.subscriber import _address
+from tests import servers
+from tests.conftest import missing
 from tests.ingest.beds import TOPIC, USCC, Process, account_of, form_a, reading, recent, running
 from tests.servers import Database, Mosquitto, wait_for
 
@@ -105,6 +107,34 @@ def test_what_comes_while_we_are_away_waits_at_the_broker(
         gateway.publish(good(seq=number)).wait_for_publish(10)
     with running(registered, broker=settings):
         wait_for(lambda: account_of(registered).stored == 500)
+
+
+def test_a_broker_that_dropped_messages_while_we_were_away_is_warned_of(
+    registered: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """Mosquitto cuts a session's queue without a word to who published; its own count of that tells."""
+    if servers.mosquitto_program() is None:
+        missing("broker", "no Mosquitto on this machine")
+    broker = Mosquitto(tmp_path, extra="max_queued_messages 50\nsys_interval 1\n")
+    broker.start()
+    gateway = Gateway(broker)
+    try:
+        with running(registered, broker=BrokerSettings(broker.url)) as server:
+            connected(server)
+            assert server.ingest.subscriber is not None
+            assert not server.ingest.subscriber.warnings
+        for number in range(200):
+            gateway.publish(good(seq=number)).wait_for_publish(10)
+        with running(registered, broker=BrokerSettings(broker.url)) as server:
+            subscriber = server.ingest.subscriber
+            assert subscriber is not None
+            warned = wait_for(lambda: [each for each in subscriber.warnings if "has dropped" in each], 60)
+            assert "max_queued_messages" in warned[0]
+        assert account_of(registered).stored < 200
+        assert "has dropped" in caplog.text
+    finally:
+        gateway.close()
+        broker.stop()
 
 
 def test_a_broker_that_restarts_is_found_again(registered: Database, mosquitto: Mosquitto):

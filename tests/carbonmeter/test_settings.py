@@ -111,3 +111,33 @@ def test_the_example_shows_every_setting_with_its_default_and_reason() -> None:
         if each.metadata["default"] is not None:
             assert value == each.metadata["default"]
         each.metadata["parse"](value)  # the examples are right, too
+
+
+def test_rules_of_formats_stand_in_the_file_or_in_a_variable(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        '[[formats]]\ntopic = "senml/{uscc}/{gateway}"\nformat = "senml"\nunits = ["kWh"]\n'
+        '[[formats]]\ntopic = "v1/gateway/#"\nformat = "ignore"\n'
+    )
+    settings = load({}, str(config))
+    assert [(rule.topic, rule.format) for rule in settings.formats] == [
+        ("senml/{uscc}/{gateway}", "senml"),
+        ("v1/gateway/#", "ignore"),
+    ]
+    assert settings.ingest("postgresql:///").formats == settings.formats
+    variable = {"CARBONMETER_FORMATS": '[{"topic": "v1/#", "format": "ignore"}]'}
+    assert [rule.topic for rule in load(variable, str(config)).formats] == ["v1/#"]
+
+
+def test_faults_of_formats_are_told_with_all_others(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('zone = "08:00"\n[[formats]]\ntopic = "carbon/#"\nformat = "senml"\nunits = 5\n')
+    with pytest.raises(SettingsError) as caught:
+        load({"CARBONMETER_HTTP": "8080"}, str(config))
+    text = str(caught.value)
+    assert f"{config}: formats[0].topic: 'carbon/#' takes the topics of carbon/v1" in text
+    assert f"{config}: formats[0].units: is 5, expected an array of units" in text
+    assert "CARBONMETER_HTTP" in text
+    assert len(text.splitlines()) == 4
+    with pytest.raises(SettingsError, match="CARBONMETER_FORMATS: not JSON"):
+        load({"CARBONMETER_FORMATS": "{"})

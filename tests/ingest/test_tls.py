@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -230,13 +229,3 @@ def test_anonymous_clients_want_every_listener_on_loopback(authority: Authority)
     assert not takes_anonymous(EndpointSettings(tls=replace(tls, host="0.0.0.0")))
     assert not takes_anonymous(EndpointSettings(websockets=("0.0.0.0", 1)))
     assert not takes_anonymous(EndpointSettings(host="0.0.0.0"))
-
-
-def test_a_client_that_never_says_goodbye_is_let_go(registered: Database, authority: Authority):
-    with serving(registered, authority.settings()) as server:
-        client = connect(server, authority.stranger())
-        client.connect(keep_alive_s=1)
-        assert server.ingest.endpoint is not None
-        wait_for(lambda: server.ingest.endpoint.connections == 0)
-        client.socket.shutdown(socket.SHUT_RDWR)
-        client.socket.close()

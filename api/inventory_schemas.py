@@ -96,7 +96,10 @@ class InventoryAnswer(Shape):
     warnings: list[InventoryWarning]
 
 
-_DECIMAL: dict[str, Any] = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}
+_DECIMAL: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}, {"type": "number"}],
+    "description": "A decimal text; of a number 15 significant digits are exact.",
+}
 
 # What is asked, for the OpenAPI document: the text itself is read by accounting, which lists every fault of it.
 DOCUMENT: dict[str, Any] = {

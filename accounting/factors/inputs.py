@@ -221,6 +221,8 @@ class Inputs:
 
     def check_shares(self) -> None:
         """Notes shares of one whole that add up to more than it, among the values that were used."""
+        if not self.method.shares:
+            return
         used = {value.name: value for value in self.used}
         for names in self.method.shares:
             shares = [used[name] for name in names if name in used]

@@ -56,6 +56,7 @@ def test_every_fault_is_told_with_its_place(client: TestClient) -> None:
         "edition": "edition 'ndrc-2014' is none of steel; its editions are ndrc-2013, gbt-32151, mee-2025",
         "activities[2].amount": "-1 must not be negative",
         "activities[2].unit": "is required",
+        "activities[2].source": "'x' is no source of steel under any edition",
     }
 
 

@@ -277,7 +277,7 @@ def test_emission_factors_of_anode_effects_go_before_minutes_before_the_default(
         ("electronics", "fc_byproduct", {}, None, "CH2F2>CF4",
          {"parameters.capture": "capture is required", "parameters.destruction": "destruction is required"}),
         ("electronics", "fc_gas", {}, None, "CH3F",
-         {"material": "is missing: material 'CH3F' is in no table"}),
+         {"material": "capture, destruction are missing: material 'CH3F' is in no table"}),
         ("oil_gas", "gas_transport_venting", {"emission_factor": "3"}, None, "gas_wellhead",
          {"material": "belongs to another source than gas_transport_venting"}),
         ("fluorochemicals", "fgas_production", {"emission_factor": "1.5"}, None, "HFC-32",

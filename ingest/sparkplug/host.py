@@ -73,7 +73,7 @@ class HostLink(Link):
             self.acknowledge(packet_id)
         try:
             said = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if self._is_born and isinstance(said, dict) and said.get("online") is False:
             self.say(is_online=True, timestamp_ms=self.timestamp_ms)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from domain.clock import SystemClock
 from ingest.connection import Connection
 from ingest.delivery import Chunk
+from ingest.formats import Formats
 from ingest.mqtt_packet import Connect
 from ingest.settings import EndpointSettings
 from ingest.sign_in import ANONYMOUS
@@ -57,6 +58,7 @@ class Sink:
     def __init__(self) -> None:
         self.deliveries: list[tuple[Any, ...]] = []
         self.events: list[str] = []
+        self.formats = Formats()
 
     def submit(self, chunk: Chunk) -> None:
         for place, (topic, payload, packet_id) in enumerate(

@@ -32,7 +32,6 @@ from tests.promises.random_registries import Works, works
 from tests.promises.test_random_registries import CLOCK, LIBRARY, SECOND, WALKED, books_of
 from tests.servers import Database, DatabaseServer, wait_for
 
-
 OTHERS = (SECOND, "91430304XT00000306", "91430304XT00000493")
 QUARTER_US = 900_000_000
 

@@ -36,7 +36,9 @@ from ingest.decode.wire import Flaw
 from ingest.sparkplug import decoder as sparkplug
 from ingest.topic_filter import is_filter
 
-NAMES_MAX = 100_000  # remembered of a topic's rule; they come from outside
+# Names come from outside: so many are remembered over all topics, and no long ones; beyond it they start afresh.
+NAMES_MAX = 100_000
+NAME_LENGTH_MAX = 256
 PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 _REFUSED = re.compile(r"[^A-Za-z0-9._-]")
@@ -96,22 +98,37 @@ def identifier(text: str) -> str:
     return _REFUSED.sub(lambda match: "_" if match[0].isascii() else f"_{ord(match[0]):x}", text)
 
 
+_Memory: TypeAlias = "dict[tuple[_Names, str | None, str], tuple[str, str] | Flaw | None]"
+
+
+class _Unknown:
+    """What isn't remembered."""
+
+
+_UNKNOWN = _Unknown()
+
+
 class _Names:
     """The names of one rule under one topic and gateway, remembered."""
 
-    def __init__(self, rule: Rule, levels: Mapping[str, str], gateway: str) -> None:
+    def __init__(self, rule: Rule, levels: Mapping[str, str], gateway: str, memory: _Memory) -> None:
         self._rule = rule
         self._levels = levels
         self._gateway = gateway
-        self._known: dict[tuple[str | None, str], tuple[str, str] | Flaw | None] = {}
+        self._memory = memory
 
     def __call__(self, device: str | None, metric: str) -> tuple[str, str] | Flaw | None:
-        known = self._known.get((device, metric), self)
-        if known is self:
-            if len(self._known) >= NAMES_MAX:
-                self._known.clear()
-            known = self._known[device, metric] = self._find(device, metric)
-        return known  # type: ignore[return-value]  # itself stands for what isn't remembered
+        key = (self, device, metric)
+        memory = self._memory
+        known = memory.get(key, _UNKNOWN)  # one look: another thread may clear it
+        if not isinstance(known, _Unknown):
+            return known
+        found = self._find(device, metric)
+        if len(metric) + len(device or "") <= NAME_LENGTH_MAX:
+            if len(memory) >= NAMES_MAX:
+                memory.clear()
+            memory[key] = found
+        return found
 
     def _find(self, device: str | None, metric: str) -> tuple[str, str] | Flaw | None:
         rule = self._rule
@@ -148,15 +165,17 @@ class Found:
     levels: Mapping[str, str]
     address: tuple[str, str] | None
     decoder: Decoder | None
+    memory: _Memory
 
     def names(self, gateway: str) -> Naming:
-        return _Names(self.rule, self.levels, gateway)
+        return _Names(self.rule, self.levels, gateway, self.memory)
 
 
 class Formats:
     """The rules in force, with their decoders. One for each pipeline: a stateful decoder belongs to it."""
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self._memory: _Memory = {}
         self._rules = [(rule, rule.topic.split("/"), _decoder(rule)) for rule in (*rules, *BUILT_IN)]
 
     @property
@@ -223,7 +242,7 @@ class Formats:
                 address = identifier(_filled(rule.uscc, values)), identifier(_filled(rule.gateway, values))
                 if not all(map(is_identifier, address)):
                     return None
-            return Found(rule, values, address, decoder)
+            return Found(rule, values, address, decoder, self._memory)
         return None
 
 

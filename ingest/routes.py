@@ -17,6 +17,7 @@ from ingest.topic import parse_topic
 
 TOPICS_MAX = 100_000
 GATEWAYS_MAX = 50_000
+TOPIC_LENGTH_MAX = 512  # of a format beside carbon/v1
 STAMPS_MAX = 20_000
 NAMINGS_MAX = 10_000  # gateways that send by one topic
 
@@ -133,8 +134,9 @@ class Routes:
     def find(self, topic: bytes | str) -> Route:
         """The route of a topic that isn't among `topics` yet."""
         route = Route(topic.encode("utf-8", "replace") if isinstance(topic, str) else topic, self)
-        # only topics of ours, which are short, are worth remembering
-        if route.gateway is not None or route.foreign is not None:
+        # only topics of ours are worth remembering; those are short, and a format's usually
+        is_ours = route.gateway is not None if route.foreign is None else len(topic) <= TOPIC_LENGTH_MAX
+        if is_ours:
             if len(self.topics) >= TOPICS_MAX:
                 self.topics.clear()
             self.topics[topic] = route

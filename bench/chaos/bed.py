@@ -171,8 +171,10 @@ class Bed:
     @contextlib.contextmanager
     def full_disk(self) -> Iterator[None]:
         """No room for anything new below the data directory."""
-        used = DISK_BYTES - shutil.disk_usage(self.home).free
-        self._remount(used)
+        # What is written between the look and the remount makes it too small to be taken: then look again.
+        wait_for(
+            lambda: self._shrunk() is None, "the data directory's file system can't be filled", pause_s=0.0
+        )
         try:
             yield
         finally:
@@ -196,6 +198,10 @@ class Bed:
             self.missing["full disk"] = f"no small file system can be mounted ({problem})"
             return
         stack.callback(lambda: _problem(["umount", "-l", str(self.home)]))
+
+    def _shrunk(self) -> str | None:
+        used = DISK_BYTES - shutil.disk_usage(self.home).free
+        return _problem(["mount", "-o", f"remount,size={used}", str(self.home)])
 
     def _remount(self, size: int) -> None:
         problem = _problem(["mount", "-o", f"remount,size={size}", str(self.home)])

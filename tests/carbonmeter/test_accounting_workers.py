@@ -88,7 +88,9 @@ def known(conn: Connection) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", ["0", "17", "-1", "two", "1.5", "٢"])
 def test_a_number_of_workers_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"CARBONMETER_ACCOUNTING_WORKERS.*expected a number from 1 to 16"):
+    with pytest.raises(
+        SettingsError, match=r"CARBONMETER_ACCOUNTING_WORKERS.*expected a number from 1 to 16"
+    ):
         load({"CARBONMETER_ACCOUNTING_WORKERS": text})
 
 

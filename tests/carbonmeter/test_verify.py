@@ -107,7 +107,9 @@ def _books(database_server: DatabaseServer, home: Path) -> Iterator[Database]:
 
 def _accounted(url: str) -> bool:
     with connect(url) as conn:
-        row = conn.execute("SELECT max(commit_no) = (SELECT min(commit_no) FROM cursors) FROM batches").fetchone()
+        row = conn.execute(
+            "SELECT max(commit_no) = (SELECT min(commit_no) FROM cursors) FROM batches"
+        ).fetchone()
     return row == (True,)
 
 

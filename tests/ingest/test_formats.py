@@ -260,3 +260,22 @@ def test_what_a_broker_is_asked_for():
 def test_flaws_show_what_was_sent():
     flaw = Flaw(RejectReason.BAD_ID, "{} makes no METER/CHANNEL", "x")
     assert flaw.detail == '"x" makes no METER/CHANNEL'
+
+
+def test_what_is_remembered_of_names_is_bounded(directory: Directory, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(formats, "NAMES_MAX", 10)
+    some = rules({"topic": "toy/{uscc}/{gateway}/#", "format": "toy"})
+    routes = Routes(directory, some)
+    for number in range(5):
+        topic = f"{TOY}/{number}" + "/long" * 200 * number
+        batch = Batch(routes, ClockRules())
+        lines = [f"E-01/{'x' * 300}=1", *(f"E-01/c{each}=1" for each in range(7)), "E-01/kwh=2@1759999999000"]
+        batch.add(chunk(Collector(), ["\n".join(lines).encode()], topic))
+        outcome = batch.finish(NOW_US)
+        assert names_of(directory, outcome) == ["E-01/kwh"]
+        assert len(outcome.holds) == 7
+        assert [item.readings for item in outcome.rejections] == [1]
+        found = some.find(topic.encode())
+        assert found is not None
+        assert 0 < len(found.memory) <= 10
+    assert [len(topic) <= 512 for topic in routes.topics] == [True]

@@ -1,0 +1,1 @@
+"""Allowances of the national emissions trading system: see README.md."""

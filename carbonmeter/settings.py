@@ -242,6 +242,12 @@ class Settings:
     http: Address = setting(
         "HTTP", _address, "127.0.0.1:8080", "Where the API and the dashboard listen; put TLS in front of it."
     )
+    signing_keys: Path | None = setting(
+        "SIGNING_KEYS",
+        _home,
+        None,
+        "The folder of the key that signs evidence, grades and extracts. Unset: keys under the data directory.",
+    )
     zone_offset_us: int = setting(
         "ZONE",
         _offset_us,
@@ -357,6 +363,10 @@ class Settings:
     @property
     def metrics_folder(self) -> Path:
         return self.home / "metrics"
+
+    @property
+    def signing_keys_folder(self) -> Path:
+        return self.signing_keys or self.home / "keys"
 
     @property
     def clock_rules(self) -> ClockRules:

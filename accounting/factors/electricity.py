@@ -25,6 +25,15 @@ class GridChoice:
     passed_over: tuple[str, ...]
 
 
+def of_kind(tables: FactorTables, area: str, kind: str, day: date) -> Value:
+    """An area's figure of another kind than the average, of the day's year or the latest before it, marked provisional.
+
+    Raises FactorNotFound before the first.
+    """
+    series = [each for each in tables.grid if each.area == area and each.kind == kind]
+    return _of_year(series, f"{kind} of {area}", day, []).value
+
+
 def basis_fault(tables: FactorTables, basis: str) -> str | None:
     """Why `basis` names no electricity factor, or None."""
     if basis in BASES or _series(tables, basis):

@@ -89,6 +89,19 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/history/templates/{industry}", "/v1/history/templates/steel", {}, {READ, REGISTRY}),
     ("GET", "/v1/enterprises/{uscc}/history", f"{ENTERPRISE}/history", {}, {READ}),
     ("GET", "/v1/enterprises/{uscc}/history/{year}", f"{ENTERPRISE}/history/2023", {}, {READ}),
+    ("POST", "/v1/quotas", "/v1/quotas", {}, {REGISTRY}),
+    ("GET", "/v1/enterprises/{uscc}/quota/{year}", f"{ENTERPRISE}/quota/2024", {}, {READ}),
+    (
+        "GET",
+        "/v1/enterprises/{uscc}/quota/{year}/statements",
+        f"{ENTERPRISE}/quota/2024/statements",
+        {},
+        {READ},
+    ),
+    ("GET", "/v1/enterprises/{uscc}/electricity/{year}", f"{ENTERPRISE}/electricity/2024", {}, {READ}),
+    ("GET", "/v1/enterprises/{uscc}/certificates", f"{ENTERPRISE}/certificates", {}, {READ}),
+    ("POST", "/v1/enterprises/{uscc}/certificates", f"{ENTERPRISE}/certificates", {}, {REGISTRY}),
+    ("POST", "/v1/enterprises/{uscc}/certificates/void", f"{ENTERPRISE}/certificates/void", {}, {REGISTRY}),
     ("GET", "/v1/findings", "/v1/findings", {"uscc": STEEL}, {READ, REGISTRY}),
     ("GET", "/v1/findings/{id}", "/v1/findings/1", {}, {READ, REGISTRY}),
     ("POST", "/v1/findings/{id}/explain", "/v1/findings/1/explain", {}, {REGISTRY}),
@@ -103,6 +116,23 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
 
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
+    "/v1/quotas": {
+        "statements": [
+            {
+                "uscc": STEEL,
+                "year": 2024,
+                "sector": "steel",
+                "lines": [{"id": "bf", "emissions_t": "10", "output": {"amount": "7"}}],
+            }
+        ],
+        "why": "the plan",
+    },
+    f"{ENTERPRISE}/certificates": {
+        "certificates": [
+            {"number": "GEC-1", "year": 2024, "retired_on": "2024-06-01", "evidence": "the register"}
+        ]
+    },
+    f"{ENTERPRISE}/certificates/void": {"number": "GEC-1", "why": "entered twice"},
     "/v1/findings/1/explain": {"text": "a third feeder has no meter"},
     "/v1/findings/2/settle": {"text": "the meter was replaced"},
     f"{ENTERPRISE}/reports": {"year": 2024, "why": "the yearly report"},

@@ -63,6 +63,29 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body that a handler reads by itself, with its definitions in their places: in the OpenAPI
+    document a reference would lead out of it. Not for shapes that hold themselves.
+    """
+    definitions = schema.get("$defs", {})
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, list):
+            return [filled(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            name = str(node["$ref"]).removeprefix("#/$defs/")
+            return {
+                **filled(definitions[name]),
+                **{key: filled(each) for key, each in node.items() if key != "$ref"},
+            }
+        return {key: filled(each) for key, each in node.items() if key != "$defs"}
+
+    result: dict[str, Any] = filled(schema)
+    return result
+
+
 class Page(Shape):
     next: str | None = Field(description="Cursor of the next page; null where this is the last.")
 

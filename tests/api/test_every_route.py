@@ -102,6 +102,7 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/enterprises/{uscc}/certificates", f"{ENTERPRISE}/certificates", {}, {READ}),
     ("POST", "/v1/enterprises/{uscc}/certificates", f"{ENTERPRISE}/certificates", {}, {REGISTRY}),
     ("POST", "/v1/enterprises/{uscc}/certificates/void", f"{ENTERPRISE}/certificates/void", {}, {REGISTRY}),
+    ("POST", "/v1/financed-emissions", "/v1/financed-emissions", {}, {READ}),
     ("GET", "/v1/findings", "/v1/findings", {"uscc": STEEL}, {READ, REGISTRY}),
     ("GET", "/v1/findings/{id}", "/v1/findings/1", {}, {READ, REGISTRY}),
     ("POST", "/v1/findings/{id}/explain", "/v1/findings/1/explain", {}, {REGISTRY}),
@@ -116,6 +117,10 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
 
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
+    "/v1/financed-emissions": {
+        "year": 2024,
+        "loans": [{"id": "1", "uscc": STEEL, "year_end": "9000000", "equity": "90000000", "debt": "0"}],
+    },
     "/v1/quotas": {
         "statements": [
             {

@@ -1,0 +1,1 @@
+"""Emissions that a bank's loans finance: see README.md."""

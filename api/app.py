@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from accounting.factors.load import FactorLibrary
-from api import errors, metrics, pages
+from api import errors, metrics, pages, read_log
 from api.context import Context, Pool, open_pool
 from api.operations import Operations
 from api.routes import (
@@ -67,15 +67,19 @@ def create_app(
     pool: Pool = open_pool(settings)
     context = Context(settings, pool, clock, library, operations)
 
+    reads = read_log.Writer(settings.database)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool.open()
+        reads.start()
         try:
             async with AsyncExitStack() as stack:
                 for each in lifespans:
                     await stack.enter_async_context(each(app))
                 yield
         finally:
+            reads.close()
             pool.close()
 
     app = FastAPI(
@@ -90,6 +94,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would be an answer of another shape
     )
     app.state.context = context
+    app.add_middleware(read_log.LogReads, writer=reads, clock=clock)
     app.add_middleware(metrics.MeasureRequests)
     errors.install(app)
     for module in (

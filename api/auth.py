@@ -1,6 +1,7 @@
 """Who asks, and whether they may: API keys as bearer tokens, each with its scopes.
 
-401: no key, or none that this server knows; 403: a key that doesn't allow this. A key is checked with each request, so
+401: no key, or none that this server knows; 403: a key that doesn't allow this, or whose role isn't one that may ask
+(`api/rows.py`). What of a route a role reads is up to sessions. A key is checked with each request, so
 that a revoked one ends at once; one that was looked up before is checked in the statement that begins the answer.
 """
 
@@ -13,6 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from api import asked
 from api.context import INVALID_TOKEN, Context, TheContext
 from api.errors import Problem
 from storage.keys import Key, Scope
@@ -50,7 +52,19 @@ def key_of(context: Context, request: Request, token: str | None = None) -> Key 
     key = context.look_up(token)
     if key is None:
         raise Problem(401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN})
+    admit(request, key)
     return key
+
+
+def admit(request: Request, key: Key | None) -> None:
+    """Note who asks for what; Problem 403 where the key has a role that this route isn't for."""
+    its = asked.current()
+    if its is None:
+        return
+    its.is_for(request.method, request.scope["route"].path, {**request.query_params, **request.path_params})
+    its.key = key
+    if key is not None and key.role is not None and (its.row is None or key.role not in its.row.roles):
+        raise Problem(403, f"this isn't for keys of role {key.role}")
 
 
 def no_key() -> Problem:
@@ -82,10 +96,12 @@ def needs(*scopes: Scope) -> Callable[..., Awaitable[Key | None]]:
             key = await run_in_threadpool(key_of, context, request)
         if key is None:
             if context.settings.open_reads and Scope.EMISSIONS_READ in scopes:
+                admit(request, None)
                 return None
             raise no_key()
         if not any(key.allows(scope) for scope in scopes):
             raise not_allowed(*scopes)
+        admit(request, key)
         return key
 
     return check

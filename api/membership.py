@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from api.ledger import Stretch
+from domain.identity import district_prefix
 from domain.registry import Dated, Enterprise, Registry
 
 T = TypeVar("T")
@@ -30,17 +31,6 @@ def of_park(registry: Registry, code: str) -> list[Stretch]:
         (enterprise, stretches(enterprise.id, enterprise.parks, lambda park: park == code))
         for enterprise in registry.enterprises.values()
     )
-
-
-def district_prefix(code: str) -> str:
-    """The digits that the codes within a district share: GB/T 2260 has two digits a level, zeros where it has none.
-
-    >>> district_prefix("430300"), district_prefix("500000"), district_prefix("430310")
-    ('4303', '50', '430310')
-    """
-    while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
-        code = code[:-2]
-    return code
 
 
 def of_district(registry: Registry, code: str) -> list[Stretch]:

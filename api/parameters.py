@@ -19,7 +19,8 @@ _DISTRICT = re.compile(r"\d{2,12}\Z", re.ASCII)
 _LOST_PLUS = re.compile(r" (\d\d:?\d\d)\Z")
 
 
-def _time(value: Any) -> int:
+def time_of(value: Any) -> int:
+    """A moment [µs] of a parameter; ValueError says what it should be."""
     us = parse_time(_LOST_PLUS.sub(r"+\1", value)) if isinstance(value, str) else None
     if us is None:
         raise ValueError(
@@ -29,7 +30,7 @@ def _time(value: Any) -> int:
 
 
 def _quarter_hour(value: Any) -> int:
-    us = _time(value)
+    us = time_of(value)
     if us % INTERVAL_US:
         raise ValueError(f"{format_time(us)} does not lie on a quarter-hour (00, 15, 30, 45 minutes)")
     return us
@@ -58,7 +59,7 @@ def _district(value: Any) -> str:
 
 
 _TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
-Time = Annotated[int, BeforeValidator(_time), _TIME_SCHEMA]
+Time = Annotated[int, BeforeValidator(time_of), _TIME_SCHEMA]
 QuarterHour = Annotated[int, BeforeValidator(_quarter_hour), _TIME_SCHEMA]
 ChannelName = Annotated[
     str,

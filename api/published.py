@@ -13,6 +13,7 @@ from accounting.report.texts import Language
 from api.context import Context, Session
 from api.errors import Problem, not_found
 from api.reports import report_of
+from api.sight import year_of
 from domain.errors import Fault
 from domain.interval import to_us
 from storage import reports
@@ -77,9 +78,11 @@ def described(each: Published, session: Session) -> dict[str, Any]:
 
 
 def published(session: Session, id_: int) -> Published:
-    found = reports.published(session.conn, id_)
+    """A published report that this key may read; Problem 404 where there is none."""
+    found, unknown = reports.published(session.conn, id_), not_found("id", f"no report {id_} was published")
     if found is None:
-        raise not_found("id", f"no report {id_} was published")
+        raise unknown
+    session.enterprise(found.uscc, period=year_of(found.year, session.calendar), unknown=unknown)
     return found
 
 
@@ -95,7 +98,8 @@ def differences(session: Session, found: Published, as_of_us: int | None) -> dic
     (api.schemas.ReportDifferences).
     """
     frozen = from_json(content(session, found.id, ReportFormat.JSON, Language.ZH))
-    present = report_of(session, session.enterprise(found.uscc), found.year, as_of_us)
+    enterprise = session.registry.enterprises[found.uscc]  # whose report this key may read
+    present = report_of(session, enterprise, found.year, as_of_us)
     differ = changes(frozen, present)
     return {
         "id": found.id,

@@ -97,7 +97,7 @@ class EmissionItem(Shape):
     gas: str | None = None
     co2e_kg: Decimal | None
     quality: QualityName
-    flags: list[FlagName]
+    flags: list[FlagName | Literal["suppressed"]]
     coverage: Ratio | None
     factor_set: str | None = Field(description="Hash of the factor set; several are joined by commas.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import ip_address
 
 from domain.errors import SettingsError
@@ -15,6 +16,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+class RowSecurity(StrEnum):
+    """Whether sessions go on as the role of row-level security (`storage/row_security.py`)."""
+
+    REQUIRED = "required"  # refuse to start where it can't be had
+    PREFERRED = "preferred"  # say so and go on, with the API's own checks alone
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class ApiSettings:
     needed_services: tuple[str, ...] = ("ingest", "accounting")
     metrics_folder: str | None = None
     look_ahead_us: int = 86_400_000_000  # accounting's: readings are judged alike here
+    row_security: RowSecurity = RowSecurity.PREFERRED
 
     def __post_init__(self) -> None:
         if self.open_reads and not is_loopback(self.host):

@@ -42,3 +42,14 @@ def uscc_fault(uscc: str) -> str | None:
             f"expected {expected!r}"
         )
     return None
+
+
+def district_prefix(code: str) -> str:
+    """The digits that the codes within a district share: GB/T 2260 has two digits a level, zeros where it has none.
+
+    >>> district_prefix("430300"), district_prefix("500000"), district_prefix("430310")
+    ('4303', '50', '430310')
+    """
+    while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
+        code = code[:-2]
+    return code

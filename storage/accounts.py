@@ -58,30 +58,7 @@ def gateway_ids(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tupl
 
 def account(conn: Connection, uscc: str, gateway: str) -> Account | None:
     """The account of a gateway; None where nothing ever came under that name."""
-    row = conn.execute(
-        """
-        WITH gateway AS (SELECT id FROM gateways WHERE uscc = %s AND gateway = %s),
-        live AS (
-            SELECT sum(delta.received) AS received, sum(delta.stored) AS stored,
-                   sum(delta.held) AS held, sum(delta.rejected) AS rejected
-            FROM batches,
-                 unnest(gateway_ids, received, stored, held, rejected)
-                     AS delta (gateway_id, received, stored, held, rejected)
-            WHERE commit_no > (SELECT folded_commit_no FROM gateway_fold)
-              AND delta.gateway_id = (SELECT id FROM gateway)
-        )
-        SELECT coalesce(folded.received, 0) + coalesce(live.received, 0),
-               coalesce(folded.stored, 0) + coalesce(live.stored, 0),
-               coalesce(folded.held, 0) + coalesce(live.held, 0),
-               coalesce(folded.rejected, 0) + coalesce(live.rejected, 0),
-               coalesce(tallies.duplicates, 0), coalesce(tallies.conflicts, 0)
-        FROM gateway CROSS JOIN live
-        LEFT JOIN gateway_accounts AS folded ON folded.gateway_id = gateway.id
-        CROSS JOIN (SELECT sum(duplicates) AS duplicates, sum(conflicts) AS conflicts
-                    FROM gateway_tallies WHERE gateway_id = (SELECT id FROM gateway)) AS tallies
-        """,
-        [uscc, gateway],
-    ).fetchone()
+    row = conn.execute("SELECT * FROM visible_gateway_account(%s, %s)", [uscc, gateway]).fetchone()
     return None if row is None else Account(*(int(value) for value in row))
 
 

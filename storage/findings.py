@@ -28,6 +28,7 @@ class FindingFilter(NamedTuple):
     """Which findings: all that is given must hold.
 
     from_us, to_us  those whose period touches this range, half-open
+    only            of these enterprises, by USCC; None: of all
     """
 
     uscc: str | None = None
@@ -36,6 +37,7 @@ class FindingFilter(NamedTuple):
     state: str | None = None
     from_us: int | None = None
     to_us: int | None = None
+    only: Sequence[str] | None = None
 
 
 _SELECT = """
@@ -54,6 +56,7 @@ _SELECT = """
 
 _WHERE = """
     WHERE (%(uscc)s::text IS NULL OR e.uscc = %(uscc)s)
+      AND (%(only)s::text[] IS NULL OR e.uscc = ANY (%(only)s))
       AND (%(rule)s::text IS NULL OR f.rule = %(rule)s)
       AND (%(severity)s::text IS NULL OR f.severity = %(severity)s)
       AND (%(state)s::text IS NULL OR f.state = %(state)s)
@@ -73,6 +76,7 @@ def findings(
         {
             "rules": RULES_ACTOR,
             "uscc": wanted.uscc,
+            "only": None if wanted.only is None else list(wanted.only),
             "rule": wanted.rule,
             "severity": wanted.severity,
             "state": wanted.state,

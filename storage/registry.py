@@ -248,16 +248,25 @@ def export_document(conn: Connection) -> dict[str, Any]:
 
 
 def changes(
-    conn: Connection, *, after_id: int = 0, after_version: int = -1, uscc: str | None = None, limit: int = 100
+    conn: Connection,
+    *,
+    after_id: int = 0,
+    after_version: int = -1,
+    uscc: str | None = None,
+    only: Sequence[str] | None = None,
+    limit: int = 100,
 ) -> list[RegistryChange]:
-    """Changes in the order in which they were made, beyond an id or a version; of one enterprise where given."""
+    """Changes in the order in which they were made, beyond an id or a version; of one enterprise where given, and of
+    these alone where `only` says which.
+    """
     rows = conn.cursor(row_factory=tuple_row).execute(
         """
         SELECT id, version, changed_at, changed_by, why, kind, uscc, key, before, after FROM registry_changes
         WHERE id > %(id)s AND version > %(version)s AND (%(uscc)s::text IS NULL OR uscc = %(uscc)s)
+          AND (%(only)s::text[] IS NULL OR uscc = ANY (%(only)s))
         ORDER BY id LIMIT %(limit)s
         """,
-        {"id": after_id, "version": after_version, "uscc": uscc, "limit": limit},
+        {"id": after_id, "version": after_version, "uscc": uscc, "only": only, "limit": limit},
     )
     return [
         RegistryChange(id_, at_version, changed_at, by, why, kind, of, tuple(key), before, after)

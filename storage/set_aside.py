@@ -62,26 +62,15 @@ def _parameters(where: Where, after: tuple[int, int] | None, limit: int) -> dict
     }
 
 
-_CONDITIONS = """
-    (%(reason)s::text IS NULL OR t.reason = %(reason)s)
-    AND (%(gateway)s::text IS NULL OR g.uscc || '/' || g.gateway = %(gateway)s)
-    AND (%(from)s::timestamptz IS NULL OR {time} >= %(from)s)
-    AND (%(after_at)s::timestamptz IS NULL OR (t.received_at, t.id) > (%(after_at)s, %(after_id)s::bigint))
-"""
-
-
 def dead_letters(
     conn: Connection, where: Where, after: tuple[int, int] | None, limit: int, *, with_replayed: bool = False
 ) -> list[RejectedLetter]:
     """Dead letters beyond (received at [µs], id); open ones, or replayed ones too."""
     rows = conn.execute(
-        f"""SELECT t.id, t.received_at, t.reason, t.topic,
-                   CASE WHEN g.id IS NULL THEN NULL ELSE g.uscc || '/' || g.gateway END,
-                   octet_length(t.payload), t.readings, t.positions, t.detail, t.via, t.decoder, t.replayed_at
-            FROM dead_letters t LEFT JOIN gateways g ON g.id = t.gateway_id
-            WHERE {_CONDITIONS.format(time="t.received_at")} {"" if with_replayed else "AND t.replayed_at IS NULL"}
-            ORDER BY t.received_at, t.id LIMIT %(limit)s""",
-        _parameters(where, after, limit),
+        """SELECT * FROM visible_dead_letters(
+               %(reason)s::text, %(gateway)s::text, %(from)s::timestamptz, %(after_at)s::timestamptz,
+               %(after_id)s::bigint, %(replayed)s::boolean, %(limit)s::integer)""",
+        {**_parameters(where, after, limit), "replayed": with_replayed},
     )
     return [RejectedLetter(*row) for row in rows]
 
@@ -89,11 +78,9 @@ def dead_letters(
 def held(conn: Connection, where: Where, after: tuple[int, int] | None, limit: int) -> list[HeldReading]:
     """Held readings beyond (received at [µs], id)."""
     rows = conn.execute(
-        f"""SELECT t.id, t.received_at, t.reason, t.topic, g.uscc || '/' || g.gateway, t.uscc, t.meter, t.channel,
-                   t.measured_at, t.mantissa, t.exponent, t.quality, t.revision
-            FROM held t JOIN gateways g ON g.id = t.gateway_id
-            WHERE {_CONDITIONS.format(time="t.measured_at")}
-            ORDER BY t.received_at, t.id LIMIT %(limit)s""",
+        """SELECT * FROM visible_held(
+               %(reason)s::text, %(gateway)s::text, %(from)s::timestamptz, %(after_at)s::timestamptz,
+               %(after_id)s::bigint, %(limit)s::integer)""",
         _parameters(where, after, limit),
     )
     return [HeldReading(*row) for row in rows]

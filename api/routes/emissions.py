@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Response
 
 from accounting.coverage import Expectation, ExpectedRange
-from api import membership, schemas
+from api import membership, schemas, suppression
 from api.answer import list_answer
 from api.auth import Reader
 from api.context import Known, Session, TheContext
@@ -186,8 +186,13 @@ def answer(
     granularity: Granularity,
     subject: Subject,
     as_of_us: int | None,
+    *,
+    is_aggregate: bool = False,
 ) -> Response:
-    """One page of items: of every period one a part, ascending by time then id."""
+    """One page of items: of every period one a part, ascending by time then id.
+
+    is_aggregate  of several accounts: periods that would tell too much of one of them are suppressed
+    """
     runs = session.runs(as_of_us)
     single = granularity in (Granularity.QUARTER_HOUR, Granularity.HOUR)
     days_max = (_ENTRY_DAYS_MAX if single or runs is not None else _SUMMED_DAYS_MAX) // max(
@@ -197,7 +202,13 @@ def answer(
     next_cursor = None
     if subject.parts:
         these, more = page_periods(session, page, whole, granularity, len(subject.parts), days_max)
-        cells = sums(session, Question(subject.members, subject.wanted, runs), these, single=single)
+        question = Question(subject.members, subject.wanted, runs)
+        cells = sums(session, question, these, single=single)
+        hidden: set[int] = set()
+        if is_aggregate and suppression.is_masked(
+            session, {stretch.enterprise_id for stretch in subject.members}
+        ):
+            hidden = suppression.hidden_periods(session, question, these, single=single)
         sets = sets_of(session, cells)
         until_us = session.now_us if as_of_us is None else min(session.now_us, as_of_us)
         expected = [expected_of(part, these, until_us) for part in subject.parts]
@@ -210,7 +221,12 @@ def answer(
                     more = True
                     break
                 cell = cells.get((part.key, number), _NOTHING)
-                items.append({"at": at, **part.fields, **item_fields(cell, counts[number], sets)})
+                told = (
+                    suppression.suppressed_fields()
+                    if number in hidden
+                    else item_fields(cell, counts[number], sets)
+                )
+                items.append({"at": at, **part.fields, **told})
                 last = (period.from_us, part.id)
         if more and items:
             next_cursor = page.next(*last)
@@ -264,12 +280,15 @@ def park_emissions(
 ) -> Response:
     """The sum of the accounts of those who are members on each day. Scope 1 and 2 stand apart for a reason: a
     generator's fuel and its buyers' electricity are both in the total.
+
+    To a key that may not read every member one by one, a period in which fewer than three members have something, or
+    one has more than 80 %, is suppressed: amounts null, flag `suppressed`.
     """
-    with context.session(key, as_of) as session:
+    with context.session(key, as_of) as session, session.everything():
         park = session.park(code)
         members = membership.of_park(session.registry, park.code)
         subject = members_subject(session.known, ("park", park.code), members, By(by), boundary)
-        return answer(session, page, whole, granularity, subject, as_of)
+        return answer(session, page, whole, granularity, subject, as_of, is_aggregate=True)
 
 
 @router.get(
@@ -290,9 +309,9 @@ def district_emissions(
     as_of: AsOf = None,
 ) -> Response:
     """The sum of the accounts of the enterprises of a district on each day; a city or province is a district whose
-    code ends in zeros, two for each level below it.
+    code ends in zeros, two for each level below it. Suppressed as sums of parks are.
     """
-    with context.session(key, as_of) as session:
+    with context.session(key, as_of) as session, session.everything():
         members = membership.of_district(session.registry, code)
         subject = members_subject(session.known, ("district", code), members, By(by), boundary)
-        return answer(session, page, whole, granularity, subject, as_of)
+        return answer(session, page, whole, granularity, subject, as_of, is_aggregate=True)

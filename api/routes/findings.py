@@ -81,9 +81,11 @@ def get_findings(
     with context.session(key) as session:
         if uscc is not None:
             session.enterprise(uscc)
-        wanted = FindingFilter(uscc, rule, severity, state, from_, to)
+        wanted = FindingFilter(uscc, rule, severity, state, from_, to, session.readable())
         found = findings.findings(session.conn, wanted, after, page.limit + 1)
         shown = found[: page.limit]
+        if uscc is None:
+            session.shown(each.uscc for each in shown)
         more = page.next(shown[-1].from_us, shown[-1].id) if len(found) > len(shown) else None
         return list_answer([_item(each, session) for each in shown], more)
 
@@ -118,9 +120,10 @@ def _item(finding: Finding, session: Session) -> dict[str, Any]:
 
 def _whole(session: Session, id_: int) -> dict[str, Any]:
     """A finding with its evidence and history; Problem 404 where there is none of this id."""
-    finding = findings.finding(session.conn, id_)
+    finding, unknown = findings.finding(session.conn, id_), not_found("id", f"no finding {id_} is known")
     if finding is None:
-        raise not_found("id", f"no finding {id_} is known")
+        raise unknown
+    session.enterprise(finding.uscc, unknown=unknown)
     return {
         **_item(finding, session),
         "evidence": findings.evidence(session.conn, id_),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -28,12 +29,11 @@ from api.history_schemas import (
     HistoryTemplate,
     HistoryYear,
 )
-from api.membership import district_prefix
 from api.paging import Paged
 from api.parameters import AsOf, DistrictCode, Uscc
 from api.schemas import problems
 from domain.errors import Fault
-from domain.identity import uscc_fault
+from domain.identity import district_prefix, uscc_fault
 from domain.interval import from_us
 from domain.registry import dated_value
 from storage import history
@@ -179,11 +179,15 @@ async def post_history(
 def _imported(context: Context, key: Key | None, file: SentFile, why: str, dry_run: bool) -> Response:
     with context.session(key) as session:  # a key that was revoked meanwhile is refused
         registry, this_year = session.registry, session.calendar.local(session.now_us).year
+        readable = session.readable()
+    if readable is not None:  # to a tenant others aren't registered
+        registry = replace(registry, enterprises={uscc: registry.enterprises[uscc] for uscc in readable})
     by = key.label if key is not None else "a visitor"
     with context.pool.connection() as conn:
         done = import_file(
             conn, registry, context.library, file, by=by, this_year=this_year, why=why, dry_run=dry_run
         )
+    session.shown(year.uscc for year in done.years)
     return json_answer(imported_json(done, dry_run), 200 if done.batch is None else 201)
 
 
@@ -284,7 +288,8 @@ def get_history(
         chosen = [
             each
             for _, each in sorted(session.registry.enterprises.items())
-            if (industry is None or each.industry == industry)
+            if session.may_read(each.uscc)
+            and (industry is None or each.industry == industry)
             and (prefix is None or (dated_value(each.districts, today) or "").startswith(prefix))
             and (page.after is None or each.uscc > page.after.id)
         ]
@@ -298,6 +303,7 @@ def get_history(
         items = [completeness_json(each, range(first, last + 1), found, today) for each in chosen]
         items = [each for each in items if each["missing"] or not missing]
         shown = items[: page.limit]
+        session.shown(item["uscc"] for item in shown)
         return list_answer(shown, page.next(0, shown[-1]["uscc"]) if len(items) > len(shown) else None)
 
 

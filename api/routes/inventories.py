@@ -21,7 +21,8 @@ router = APIRouter(tags=["inventories"])
 
 # It answers with what it was sent and published tables, nothing of anyone's: every key may ask.
 AnyKey = Annotated[
-    Key | None, Depends(needs(Scope.EMISSIONS_READ, Scope.REGISTRY_WRITE, Scope.READINGS_WRITE))
+    Key | None,
+    Depends(needs(Scope.EMISSIONS_READ, Scope.REGISTRY_WRITE, Scope.READINGS_WRITE, Scope.CONSENTS_WRITE)),
 ]
 
 

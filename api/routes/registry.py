@@ -244,9 +244,13 @@ def get_enterprises(key: RegistryReader, context: TheContext, page: Paged) -> Re
     with context.session(key) as session:
         today = session.calendar.day(session.now_us)
         every = [
-            (uscc, _identity(each, today)) for uscc, each in sorted(session.registry.enterprises.items())
+            (uscc, _identity(each, today))
+            for uscc, each in sorted(session.registry.enterprises.items())
+            if session.may_read(uscc)
         ]
-        return list_answer(*_page_of(every, page))
+        items, more = _page_of(every, page)
+        session.shown(item["uscc"] for item in items)
+        return list_answer(items, more)
 
 
 @router.get(
@@ -310,10 +314,16 @@ def get_meters(
     """Meters by USCC and id, each with its channels, derived ones too, and their versions in time."""
     with context.session(key) as session:
         registry = session.registry
-        chosen = [session.enterprise(uscc)] if uscc is not None else list(registry.enterprises.values())
+        if uscc is not None:
+            chosen = [session.enterprise(uscc)]
+        else:
+            chosen = [each for each in registry.enterprises.values() if session.may_read(each.uscc)]
         every = [pair for enterprise in chosen for pair in _meters(enterprise, session)]
         every.sort(key=lambda pair: pair[0])
-        return list_answer(*_page_of(every, page))
+        items, more = _page_of(every, page)
+        if uscc is None:
+            session.shown(item["uscc"] for item in items)
+        return list_answer(items, more)
 
 
 @router.get(
@@ -330,14 +340,20 @@ def get_changes(
 ) -> Response:
     """Every change in the order in which it was made, with what stood before and after."""
     with context.session(key) as session:
+        readable = session.readable()
+        if uscc is not None and (readable is not None or uscc in session.registry.enterprises):
+            session.enterprise(uscc)
         after = page.after.id if page.after is not None else "0"
         found = registry_storage.changes(
             session.conn,
             after_id=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
             uscc=uscc,
+            only=readable,
             limit=page.limit + 1,
         )
         shown = found[: page.limit]
+        if uscc is None:
+            session.shown(change.uscc for change in shown)
         items = [
             {
                 "id": change.id,

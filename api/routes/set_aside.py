@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Response
@@ -75,6 +75,10 @@ def _selection(choice: Choice | None, reasons: type[RejectReason] | type[HoldRea
     return selection
 
 
+def _usccs(gateways: Iterable[str | None]) -> list[str]:
+    return [gateway.partition("/")[0] for gateway in gateways if gateway is not None]
+
+
 def _by(key: Key | None) -> str:
     return key.label if key is not None else "a visitor"
 
@@ -97,14 +101,17 @@ def get_account(
     if key is not None and not key.allows(Scope.EMISSIONS_READ) and not key.may_publish(uscc, id_):
         raise not_allowed(Scope.EMISSIONS_READ)
     with context.session(key) as session:
+        unknown = not_found(
+            "id", f"no gateway {f'{uscc}/{id_}'!r} is registered, and nothing came under that name"
+        )
+        enterprise = session.registry.enterprises.get(uscc)
+        if enterprise is not None or session.readable() is not None:
+            session.enterprise(uscc, unknown=unknown)
         account = None if "\x00" in uscc + id_ else accounts.account(session.conn, uscc, id_)
         if account is not None:
             return json_answer(account.as_dict())
-        enterprise = session.registry.enterprises.get(uscc)
         if enterprise is None or id_ not in enterprise.gateways:
-            raise not_found(
-                "id", f"no gateway {f'{uscc}/{id_}'!r} is registered, and nothing came under that name"
-            )
+            raise unknown
         return json_answer(accounts.Account(0, 0, 0, 0, 0, 0).as_dict())
 
 
@@ -128,6 +135,7 @@ def get_dead_letters(
         found = set_aside.dead_letters(
             session.conn, Where(reason, gateway, from_), _after(page), page.limit + 1, with_replayed=replayed
         )
+        session.shown(_usccs(letter.gateway for letter in found[: page.limit]))
         items = [
             {
                 "id": letter.id,
@@ -188,6 +196,7 @@ def get_held(
     """Readings kept aside until the reason ends, or a person decides."""
     with context.session(key) as session:
         found = set_aside.held(session.conn, Where(reason, gateway, from_), _after(page), page.limit + 1)
+        session.shown(_usccs(item.gateway for item in found[: page.limit]))
         items = [_held_item(item, session) for item in found[: page.limit]]
         return _list(items, found, page)
 

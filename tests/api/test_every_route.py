@@ -28,6 +28,7 @@ ENTERPRISE = f"/v1/enterprises/{STEEL}"
 
 # Every route with parameters that it answers 200 to, and the scopes that may ask.
 READ, REGISTRY, WRITE, ADMIN = Scope.EMISSIONS_READ, Scope.REGISTRY_WRITE, Scope.READINGS_WRITE, Scope.ADMIN
+CONSENTS = Scope.CONSENTS_WRITE
 ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/health/live", "/v1/health/live", {}, None),
     ("GET", "/v1/health/ready", "/v1/health/ready", {}, None),
@@ -83,7 +84,7 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/parks/{code}/emissions", "/v1/parks/XT-ETDZ/emissions", RANGE, {READ}),
     ("GET", "/v1/districts/{code}/emissions", "/v1/districts/430300/emissions", RANGE, {READ}),
     ("GET", "/v1/gateways/{uscc}/{id}/account", f"/v1/gateways/{STEEL}/gw1/account", {}, {READ, WRITE}),
-    ("POST", "/v1/inventories", "/v1/inventories", {}, {READ, REGISTRY, WRITE}),
+    ("POST", "/v1/inventories", "/v1/inventories", {}, {READ, REGISTRY, WRITE, CONSENTS}),
     ("POST", "/v1/history", "/v1/history", {"uscc": STEEL, "provenance": "reported"}, {REGISTRY}),
     ("GET", "/v1/history", "/v1/history", {"year": "2023"}, {READ}),
     ("GET", "/v1/history/templates/{industry}", "/v1/history/templates/steel", {}, {READ, REGISTRY}),

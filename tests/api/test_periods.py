@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.ledger import Stretch
-from api.membership import district_prefix, stretches
+from api.membership import stretches
 from api.periods import Granularity, Range, parts_of, periods, windows
 from api.sums import coverage_text
+from domain.identity import district_prefix
 from domain.interval import DAY_US, INTERVAL_US, Calendar, parse_time
 from domain.registry import Dated
 

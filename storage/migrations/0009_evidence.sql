@@ -18,19 +18,21 @@ CREATE TABLE evidence_log (
 );
 INSERT INTO evidence_log (origin) VALUES ('carbonmeter/' || replace(gen_random_uuid()::text, '-', ''));
 
--- A leaf. Of a batch, the content is made again from its row and the digest of its readings, so that a row that was
--- tampered with no longer fits the hash; of everything else it is kept whole.
 CREATE TABLE evidence_leaves (
-    leaf_index      bigint PRIMARY KEY,
-    kind            text   NOT NULL,           -- batch, close, grade
-    reference       text   NOT NULL,           -- the batch's id, or what the kind names it by
-    hash            bytea  NOT NULL,
-    readings_digest bytea,                     -- SHA-256 of a batch's rows in the log
-    content         bytea,
-    CHECK ((kind = 'batch') = (readings_digest IS NOT NULL)),
-    CHECK ((kind = 'batch') = (content IS NULL))
+    leaf_index bigint PRIMARY KEY,             -- from 0, without a gap
+    hash       bytea  NOT NULL
 );
-CREATE UNIQUE INDEX evidence_leaves_by_reference ON evidence_leaves (kind, reference);
+
+-- What a leaf is the hash of. Hashes are for everybody, contents for those who may read of the enterprise; a batch's
+-- content names none.
+CREATE TABLE evidence_records (
+    leaf_index    bigint  PRIMARY KEY REFERENCES evidence_leaves,
+    kind          text    NOT NULL,            -- batch, close, grade
+    reference     text    NOT NULL,            -- the batch's id, or what the kind names it by
+    enterprise_id integer REFERENCES enterprises,
+    content       bytea   NOT NULL
+);
+CREATE UNIQUE INDEX evidence_records_by_reference ON evidence_records (kind, reference);
 
 -- Hashes of the complete subtrees of 2^8, 2^16 … leaves; those between are made from these.
 CREATE TABLE evidence_nodes (
@@ -42,11 +44,12 @@ CREATE TABLE evidence_nodes (
 
 -- What waits for its leaf: written in the transaction that closes a month or records a grade.
 CREATE TABLE evidence_pending (
-    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind            text   NOT NULL,
-    reference       text   NOT NULL,
-    content         bytea  NOT NULL,
-    after_commit_no bigint NOT NULL            -- its leaf comes after those of the batches that it could have seen
+    id              bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind            text    NOT NULL,
+    reference       text    NOT NULL,
+    enterprise_id   integer REFERENCES enterprises,
+    content         bytea   NOT NULL,
+    after_commit_no bigint  NOT NULL            -- its leaf comes after those of the batches that it could have seen
 );
 
 CREATE TABLE evidence_checkpoints (
@@ -58,6 +61,8 @@ CREATE TABLE evidence_checkpoints (
 );
 
 CREATE TRIGGER evidence_leaves_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence_leaves
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER evidence_records_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence_records
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER evidence_checkpoints_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence_checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

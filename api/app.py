@@ -10,10 +10,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from accounting.factors.load import FactorLibrary
-from api import errors, metrics, pages, read_log
+from api import errors, limits, metrics, pages, read_log
 from api.context import Context, Pool, open_pool
 from api.operations import Operations
 from api.routes import (
+    access,
     consumption,
     derivation,
     emissions,
@@ -23,6 +24,7 @@ from api.routes import (
     history,
     intensity,
     inventories,
+    oauth,
     quotas,
     readings,
     registry,
@@ -40,7 +42,9 @@ DESCRIPTION = """The carbon accounts of enterprises, from their meters: readings
 windows, intensity, and the derivation of any figure down to readings and factor.
 
 - `Authorization: Bearer KEY`; `carbonmeter keys create` makes keys. Scopes: readings:write, emissions:read,
-  registry:write, admin for all.
+  registry:write, consents:write, admin for all. Or a token for a key: `POST /v1/oauth/token`.
+- A key with a role (enterprise, park, bank, regulator, platform, auditor) reads what its tenant may; to it everything
+  else isn't there. What is read of an enterprise is logged, and the enterprise sees the log.
 - Times are RFC 3339 with an offset. `from` and `to` are half-open and lie on quarter-hours; `to` isn't in the range.
 - Emissions are exact decimal strings in kilograms of CO2e, amounts exact decimal strings in their unit; what is
   missing is null, never 0.
@@ -94,6 +98,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would be an answer of another shape
     )
     app.state.context = context
+    app.add_middleware(limits.LimitBody, bytes_max=settings.limits.body_bytes)
     app.add_middleware(read_log.LogReads, writer=reads, clock=clock)
     app.add_middleware(metrics.MeasureRequests)
     errors.install(app)
@@ -114,6 +119,8 @@ def create_app(
         reports,
         restatements,
         set_aside,
+        access,
+        oauth,
     ):
         app.include_router(module.router)
     for router in routers:

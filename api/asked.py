@@ -11,6 +11,7 @@ import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from api.limits import Limits
 from api.rows import ROWS, Row
 from domain.access import Part
 from storage.keys import Key
@@ -45,6 +46,7 @@ class Asked:
     route: str = ""
     key: Key | None = None
     row: Row | None = None
+    limits: Limits | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
 

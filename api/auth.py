@@ -7,17 +7,20 @@ that a revoked one ends at once; one that was looked up before is checked in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import HTTPBearer, OAuth2
 from starlette.concurrency import run_in_threadpool
 
 from api import asked
 from api.context import INVALID_TOKEN, Context, TheContext
 from api.errors import Problem
-from storage.keys import Key, Scope
+from domain.errors import Fault
+from storage.keys import DESCRIPTIONS, Key, Scope
 
 CHALLENGE = 'Bearer realm="carbonmeter"'
 
@@ -26,6 +29,17 @@ _scheme = HTTPBearer(
     auto_error=False, scheme_name="API key", description="`carbonmeter keys create` makes one."
 )
 _Declared = Annotated[object, Depends(_scheme)]
+_oauth = OAuth2(
+    auto_error=False,
+    scheme_name="OAuth 2.0",
+    description="Client credentials: a key's prefix and text for a token that is sent as keys are.",
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl="/v1/oauth/token", scopes={str(scope): DESCRIPTIONS[scope] for scope in Scope}
+        )
+    ),
+)
+_Tokens = Annotated[object, Depends(_oauth)]
 
 
 def _token_of(request: Request) -> str | None:
@@ -52,17 +66,32 @@ def key_of(context: Context, request: Request, token: str | None = None) -> Key 
     key = context.look_up(token)
     if key is None:
         raise Problem(401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN})
-    admit(request, key)
+    admit(context, request, key)
     return key
 
 
-def admit(request: Request, key: Key | None) -> None:
-    """Note who asks for what; Problem 403 where the key has a role that this route isn't for."""
+def admit(context: Context, request: Request, key: Key | None) -> None:
+    """Note who asks for what; Problem 403 where the key has a role that this route isn't for, 429 where it asks too
+    often.
+    """
     its = asked.current()
     if its is None:
         return
     its.is_for(request.method, request.scope["route"].path, {**request.query_params, **request.path_params})
     its.key = key
+    its.limits = context.settings.limits.of(key)
+    wait_s = context.rates.wait_s(0 if key is None else key.id, its.limits.rate)
+    if wait_s:
+        raise Problem(
+            429,
+            f"this key may ask {its.limits.rate} times a second",
+            headers={"Retry-After": str(math.ceil(wait_s))},
+        )
+    declared = request.headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and int(declared) > its.limits.body_bytes:
+        raise Problem(
+            413, [Fault("body", f"is larger than the {its.limits.body_bytes:,} bytes that this key may send")]
+        )
     if key is not None and key.role is not None and (its.row is None or key.role not in its.row.roles):
         raise Problem(403, f"this isn't for keys of role {key.role}")
 
@@ -87,7 +116,9 @@ def needs(*scopes: Scope) -> Callable[..., Awaitable[Key | None]]:
     snapshot. Where only admin will do, no session follows, and the key is looked up now.
     """
 
-    async def check(request: Request, context: TheContext, _declared: _Declared) -> Key | None:
+    async def check(
+        request: Request, context: TheContext, _declared: _Declared, _tokens: _Tokens
+    ) -> Key | None:
         token = _token_of(request)
         key = None
         if token is not None and scopes != (Scope.ADMIN,):
@@ -96,12 +127,12 @@ def needs(*scopes: Scope) -> Callable[..., Awaitable[Key | None]]:
             key = await run_in_threadpool(key_of, context, request)
         if key is None:
             if context.settings.open_reads and Scope.EMISSIONS_READ in scopes:
-                admit(request, None)
+                admit(context, request, None)
                 return None
             raise no_key()
         if not any(key.allows(scope) for scope in scopes):
             raise not_allowed(*scopes)
-        admit(request, key)
+        admit(context, request, key)
         return key
 
     return check

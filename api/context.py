@@ -21,6 +21,7 @@ from accounting.factors.load import FactorLibrary
 from accounting.methods.load import Methods
 from api.asked import Asked, Read, current
 from api.errors import Problem, not_found
+from api.limits import Rates
 from api.operations import Operations
 from api.settings import ApiSettings, RowSecurity
 from api.sight import EVERYTHING, Sight, days_of, period_of, sight_of, sight_of_bank
@@ -271,6 +272,7 @@ class Context:
         self._factor_sets: dict[int, str] = {}
         self._keys: dict[bytes, Key] = {}  # by SHA-256 of their text
         self._is_secured: bool | None = None
+        self.rates = Rates()
 
     @contextmanager
     def session(self, key: Key | None, as_of_us: int | None = None) -> Iterator[Session]:
@@ -316,9 +318,7 @@ class Context:
         """What a bank may read of, by the consents of this snapshot."""
         assert key is not None
         (consumer,) = key.tenant
-        return sight_of_bank(
-            consumer, consents.given_to(conn, consumer), known.registry, from_us(self.clock.now_us())
-        )
+        return sight_of_bank(consumer, consents.given_to(conn, consumer), known.registry)
 
     def is_secured(self, conn: Connection) -> bool:
         """Whether sessions go on as the role of row-level security; asked once, before anything is read."""

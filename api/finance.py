@@ -170,7 +170,7 @@ class _Lookup:
     def _look_up(self, uscc: str) -> _Found:
         session, its = self._session, rules()
         try:
-            enterprise = session.enterprise(uscc)
+            enterprise = session.enterprise(uscc, period=self._range)
         except Problem as problem:
             return _Found(f"the account can't be read: {problem}")
         stated = history.in_force(session.conn, [enterprise.id], first_year=self._year, last_year=self._year)

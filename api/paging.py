@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
+from api import asked
 from api.errors import Problem
 from domain.errors import Fault
 
@@ -87,7 +88,9 @@ def paged(limit_default: int) -> Callable[..., Awaitable[Page]]:
             int, Query(ge=1, le=LIMIT_MAX, description="Items in a page, at most; it may have fewer.")
         ] = limit_default,
     ) -> Page:
-        fingerprint = fingerprint_of(request)
+        fingerprint, its = fingerprint_of(request), asked.current()
+        if its is not None and its.limits is not None:
+            limit = min(limit, its.limits.page)
         return Page(limit, _position(cursor, fingerprint) if cursor is not None else None, fingerprint)
 
     return page

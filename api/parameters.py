@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
+from api import asked
 from api.errors import Problem
 from api.periods import Granularity, Range
 from domain.errors import Fault
-from domain.interval import INTERVAL_US, format_time, parse_time
+from domain.interval import DAY_US, INTERVAL_US, format_time, parse_time
 from domain.reading import IDENTIFIER
 
 # "+" means a space in a query string; who forgets to write %2B is understood all the same.
@@ -78,6 +79,10 @@ TO = Query(description="End of the range, not in it; on a quarter-hour; RFC 3339
 async def _range(from_: Annotated[QuarterHour, FROM], to: Annotated[QuarterHour, TO]) -> Range:
     if to <= from_:
         raise Problem(422, [Fault("to", f"{format_time(to)} must lie after from ({format_time(from_)})")])
+    its = asked.current()
+    if its is not None and its.limits is not None and to - from_ > its.limits.range_days * DAY_US:
+        fault = f"lies more than {its.limits.range_days} days after from, which is what this key may ask for at once"
+        raise Problem(422, [Fault("to", fault)])
     return Range(from_, to)
 
 

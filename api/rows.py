@@ -84,7 +84,52 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/held"): Row(Part.GATEWAYS, KEEPERS),
     ("POST", "/v1/held/release"): Row(Part.GATEWAYS, ADMINS),
     ("POST", "/v1/held/discard"): Row(Part.GATEWAYS, ADMINS),
+    ("POST", "/v1/quotas"): Row(Part.QUOTA, OWNERS),
+    ("GET", f"{_E}/quota/{{year}}"): Row(Part.QUOTA, READERS, Period.YEAR),
+    ("GET", f"{_E}/quota/{{year}}/statements"): Row(Part.QUOTA, READERS, Period.YEAR),
+    ("GET", f"{_E}/electricity/{{year}}"): Row(Part.QUOTA, READERS, Period.YEAR),
+    ("GET", f"{_E}/certificates"): Row(Part.QUOTA, READERS, Period.YEAR),
+    ("POST", f"{_E}/certificates"): Row(Part.QUOTA, OWNERS),
+    ("POST", f"{_E}/certificates/void"): Row(Part.QUOTA, OWNERS),
+    ("POST", "/v1/financed-emissions"): Row(Part.EMISSIONS, READERS),
+    ("POST", "/v1/oauth/token"): Row(None, EVERY),
+    ("GET", "/v1/consents"): Row(Part.CONSENTS, READERS - {Role.PARK}),
+    ("GET", "/v1/consents/{id}"): Row(Part.CONSENTS, READERS - {Role.PARK}),
+    ("POST", "/v1/consents"): Row(Part.CONSENTS, OWNERS),
+    ("POST", "/v1/consents/{id}/revoke"): Row(Part.CONSENTS, OWNERS),
+    ("GET", f"{_E}/read-log"): Row(Part.READ_LOG, OVERSEERS),
     ("POST", "/v1/readings"): Row(Part.GATEWAYS, SENDERS),
     ("POST", "/api/v2/write"): Row(Part.GATEWAYS, SENDERS),
     ("POST", "/write"): Row(Part.GATEWAYS, SENDERS),
 }
+
+_CELLS = {
+    Role.ENTERPRISE: "own",
+    Role.PARK: "members",
+    Role.BANK: "consented",
+    Role.REGULATOR: "district",
+    Role.PLATFORM: "identity",
+}
+
+
+def cell(row: Row, role: Role) -> str:
+    """What a role is answered by a route."""
+    if role not in row.roles:
+        return "–"
+    return "all" if row.part is None else _CELLS.get(role, "all")
+
+
+def page() -> str:
+    """The matrix as a table."""
+    lines = [
+        "| route | part | " + " | ".join(Role) + " |",
+        "|---" * (2 + len(Role)) + "|",
+    ]
+    for (method, path), row in sorted(ROWS.items(), key=lambda item: (item[0][1], item[0][0])):
+        cells = [f"`{method} {path}`", row.part or "", *(cell(row, role) for role in Role)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

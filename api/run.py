@@ -14,10 +14,10 @@ from fastapi import APIRouter
 from accounting.factors import load as factor_files
 from api.app import Lifespan, create_app
 from api.operations import Operations
-from api.settings import ApiSettings
+from api.settings import ApiSettings, RowSecurity
 from domain.clock import SystemClock
 from domain.errors import Refused, Unavailable
-from storage import services
+from storage import row_security, services
 from storage.database import connect
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def main(
 
     Raises Refused where the address can't be listened on: starting again wouldn't help.
     """
+    _look_at_row_security(settings)
     app = create_app(
         settings,
         SystemClock(),
@@ -63,6 +64,18 @@ def main(
     finally:
         stop.set()
         beats.join(5)
+
+
+def _look_at_row_security(settings: ApiSettings) -> None:
+    """Refuse or warn where sessions can't go on as the role of row-level security, as the settings say."""
+    if settings.row_security is RowSecurity.OFF:
+        log.warning("row-level security is off: sessions read as the server's own account")
+        return
+    with connect(settings.database, "carbonmeter api", autocommit=True) as conn:
+        if settings.row_security is RowSecurity.REQUIRED:
+            row_security.require(conn)
+        elif not row_security.is_in_force(conn):
+            log.warning("%s", row_security.explanation())
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

@@ -59,7 +59,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals that a route documents, beside the failures that any may have."""
     return {
         status: {"model": Problem, "description": KINDS[status][1]}
-        for status in sorted({*statuses, 500, 503})
+        for status in sorted({*statuses, *({429} if 401 in statuses else ()), 500, 503})
     }
 
 

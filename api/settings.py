@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 
+from api.limits import Limits
 from domain.errors import SettingsError
 
 
@@ -16,6 +17,9 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+DEFAULT_LIMITS = Limits(rate=1_000, range_days=36_600, page=10_000, body_bytes=64 << 20)
 
 
 class RowSecurity(StrEnum):
@@ -34,6 +38,8 @@ class ApiSettings:
                       `connection_wait_s_max` and are then answered 503
     open_reads        routes of scope emissions:read answer without a key; on a loopback address alone
     needed_services   the services whose fresh and ready beats make `GET /v1/health/ready` answer 200
+    row_security      whether sessions go on as the role of row-level security
+    token_valid_s     how long a token of `POST /v1/oauth/token` holds
     metrics_folder    where the processes of this server keep their metrics; None: this process's alone
     """
 
@@ -47,6 +53,8 @@ class ApiSettings:
     metrics_folder: str | None = None
     look_ahead_us: int = 86_400_000_000  # accounting's: readings are judged alike here
     row_security: RowSecurity = RowSecurity.PREFERRED
+    token_valid_s: int = 3_600
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         if self.open_reads and not is_loopback(self.host):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from api.asked import Asked
 from api.parameters import time_of
@@ -49,6 +49,8 @@ class Sight:
         """By what right a part of an account is read, of local days [first, end); None: by none."""
         if self.consents is None:
             return self.basis
+        if part is Part.CONSENTS:
+            return "party to the consent"
         for each in self.consents.get(uscc, ()):
             if part is None or each.covers(part, days):
                 return f"consent {each.id} ({each.purpose})"
@@ -71,7 +73,9 @@ def sight_of(key: Key | None, registry: Registry, today: int) -> Sight:
         found = frozenset(registry.enterprises[uscc].id for uscc in key.tenant & registry.enterprises.keys())
         return Sight(found, "own")
     if key.role is Role.PARK:
-        found = frozenset(each.id for each in enterprises if (dated_value(each.parks, today) or "") in key.tenant)
+        found = frozenset(
+            each.id for each in enterprises if (dated_value(each.parks, today) or "") in key.tenant
+        )
         return Sight(found, key.basis or "member of the park")
     assert key.role is Role.REGULATOR, f"the sight of a {key.role} isn't of the registry alone"
     prefixes = tuple(district_prefix(code) for code in key.tenant)
@@ -81,11 +85,11 @@ def sight_of(key: Key | None, registry: Registry, today: int) -> Sight:
     return Sight(found, key.basis or "law: regulator of the district")
 
 
-def sight_of_bank(consumer: str, consents: Sequence[Consent], registry: Registry, now: datetime) -> Sight:
+def sight_of_bank(consumer: str, consents: Sequence[Consent], registry: Registry) -> Sight:
     """What a bank may read: of those who have consented, by consents that are valid now."""
     by_uscc: dict[str, tuple[Consent, ...]] = {}
     for each in consents:
-        if each.is_valid(now) and each.uscc in registry.enterprises:
+        if each.state == "valid" and each.uscc in registry.enterprises:
             by_uscc[each.uscc] = (*by_uscc.get(each.uscc, ()), each)
     ids = frozenset(registry.enterprises[uscc].id for uscc in by_uscc)
     return Sight(ids, "consent", by_uscc, consumer)

@@ -24,7 +24,7 @@ SHARE_MAX = Fraction(4, 5)
 FLAG = "suppressed"
 
 
-def is_suppressed(amounts: Iterable[int | Fraction]) -> bool:
+def is_suppressed(amounts: Iterable[Fraction | int]) -> bool:
     """Whether a sum of what each member has in a cell would tell too much of one of them.
 
     amounts  one a member that has anything in it; negative ones count by their magnitude
@@ -32,7 +32,7 @@ def is_suppressed(amounts: Iterable[int | Fraction]) -> bool:
     >>> is_suppressed([1, 1]), is_suppressed([8, 1, 1]), is_suppressed([9, 1, 1]), is_suppressed([0, 0, 0])
     (True, False, True, False)
     """
-    each = [abs(amount) for amount in amounts]
+    each = [abs(Fraction(amount)) for amount in amounts]
     return len(each) < MEMBERS_MIN or max(each) > SHARE_MAX * sum(each)
 
 

@@ -26,7 +26,7 @@ from api.history import unlike_their_rows
 from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even
-from storage import audit, consumption, registry
+from storage import audit, consumption, read_log, registry
 from storage.database import Connection, connect
 
 SHOWN_MAX = 20  # faults of one check that are told; all are counted
@@ -80,6 +80,7 @@ def run(
             yield _months(conn)
             yield _history(conn)
             yield _years(conn)
+            yield _reads(conn)
         if recompute:
             tell("computing the ledger again")
             yield _recomputed(conn, settings, entries.compared)
@@ -114,6 +115,15 @@ def _years(conn: Connection) -> Check:
     check.compared, wrong = unlike_their_rows(conn, factors.load())
     for enterprise_id, year in wrong:
         check.fault(f"year {year} of enterprise {enterprise_id} differs from what its rows give")
+    return check
+
+
+def _reads(conn: Connection) -> Check:
+    check = Check(4, "the log of reads is an unbroken chain")
+    for _, broken in read_log.walk(conn):
+        check.compared += 1
+        if broken is not None:
+            check.fault(f"entry {broken.number} {broken.fault}")
     return check
 
 

@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounting.settings import AccountingSettings, worker_names
-from api.settings import ApiSettings
+from api.limits import Limits
+from api.settings import ApiSettings, RowSecurity
 from domain.errors import FaultyDocument, SettingsError
 from domain.interval import Calendar, parse_offset, parse_period
 from domain.ledger import SHARDS
@@ -126,6 +127,12 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ValueError("expected a number above 0")
     return int(text)
+
+
+def _range_days(text: str) -> int:
+    if _count(text) < 366:
+        raise ValueError("expected at least 366: a year is answered in one request")
+    return _count(text)
 
 
 def _workers(text: str) -> int:
@@ -360,6 +367,34 @@ class Settings:
         "Reads of emissions answer without a key: for trying things out, while HTTP listens on loopback alone.",
     )
 
+    row_security: RowSecurity = setting(
+        "ROW_SECURITY",
+        _one_of(RowSecurity),
+        "preferred",
+        "Whether the API reads under row-level security: required (refuse without it), preferred (warn), off.",
+    )
+    token_valid_us: int = setting(
+        "TOKEN_VALID", _duration_us, "PT1H", "How long a token of POST /v1/oauth/token holds."
+    )
+    api_rate_max: int = setting(
+        "API_RATE_MAX",
+        _count,
+        "1000",
+        "Requests a second of one key, beyond which they are answered 429; a key may have its own.",
+    )
+    api_range_days_max: int = setting(
+        "API_RANGE_DAYS_MAX", _range_days, "36600", "Days that one request may ask for; at least 366."
+    )
+    api_page_max: int = setting(
+        "API_PAGE_MAX",
+        _count,
+        "10000",
+        "Items in a page, at most; who asks for more gets these and a cursor.",
+    )
+    api_body_bytes_max: int = setting(
+        "API_BODY_BYTES_MAX", _count, "67108864", "A larger body of a request is answered 413."
+    )
+
     @property
     def metrics_folder(self) -> Path:
         return self.home / "metrics"
@@ -455,6 +490,14 @@ class Settings:
             needed_services=("ingest", *worker_names(self.accounting_workers)),
             metrics_folder=str(self.metrics_folder),
             look_ahead_us=self.look_ahead_us,
+            row_security=self.row_security,
+            token_valid_s=max(1, self.token_valid_us // 1_000_000),
+            limits=Limits(
+                rate=self.api_rate_max,
+                range_days=self.api_range_days_max,
+                page=self.api_page_max,
+                body_bytes=self.api_body_bytes_max,
+            ),
         )
 
 

@@ -95,6 +95,7 @@ class Consent:
 
     periods          local days [first, end) that may be read of; none: all
     legal_text_hash  of the text that was agreed to, by `legal_text_alg`
+    seen_at          when it was read, by the clock that its other times are by: the database's
     """
 
     id: int
@@ -113,14 +114,16 @@ class Consent:
     revoked_at: datetime | None
     revoked_by: str | None
     revoked_why: str | None
+    seen_at: datetime
 
-    def is_valid(self, at: datetime) -> bool:
-        """Whether it holds at a moment. Both ends are half-open; revoking ends it at once."""
-        return (
-            self.valid_from <= at
-            and (self.valid_to is None or at < self.valid_to)
-            and (self.revoked_at is None or at < self.revoked_at)
-        )
+    @property
+    def state(self) -> str:
+        """How it stands when it was read. Its end isn't in it any more; revoking ends it at once."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.seen_at < self.valid_from:
+            return "not yet"
+        return "ended" if self.valid_to is not None and self.seen_at >= self.valid_to else "valid"
 
     def covers(self, part: Part, days: tuple[int, int] | None) -> bool:
         """Whether it is for a part of the account and all of the local days [first, end).

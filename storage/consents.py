@@ -12,7 +12,7 @@ from storage.database import Connection
 _SELECT = """
     SELECT c.id, e.uscc, c.consumer, c.purpose, c.fields, c.period_first_days, c.period_end_days, c.granted_by,
            c.legal_text_alg, c.legal_text_hash, c.recorded_at, c.recorded_by, c.valid_from, c.valid_to, c.revoked_at,
-           c.revoked_by, c.revoked_why
+           c.revoked_by, c.revoked_why, clock_timestamp()
     FROM consents c JOIN enterprises e ON e.id = c.enterprise_id
 """
 
@@ -83,14 +83,20 @@ def given_to(conn: Connection, consumer: str) -> list[Consent]:
 
 
 def listed(
-    conn: Connection, uscc: str | None, consumer: str | None, after_id: int, limit: int
+    conn: Connection,
+    uscc: str | None,
+    consumer: str | None,
+    after_id: int,
+    limit: int,
+    only: Sequence[str] | None = None,
 ) -> list[Consent]:
-    """Consents beyond an id, revoked ones too."""
+    """Consents beyond an id, revoked ones too; of these enterprises alone where `only` says which."""
     return _consents(
         conn.execute(
             f"""{_SELECT} WHERE c.id > %(after)s AND (%(uscc)s::text IS NULL OR e.uscc = %(uscc)s)
+                AND (%(only)s::text[] IS NULL OR e.uscc = ANY (%(only)s))
                 AND (%(consumer)s::text IS NULL OR c.consumer = %(consumer)s) ORDER BY c.id LIMIT %(limit)s""",
-            {"after": after_id, "uscc": uscc, "consumer": consumer, "limit": limit},
+            {"after": after_id, "uscc": uscc, "consumer": consumer, "limit": limit, "only": only},
         )
     )
 

@@ -52,6 +52,14 @@ class Scope(StrEnum):
     ADMIN = "admin"  # all of it
 
 
+DESCRIPTIONS = {
+    Scope.READINGS_WRITE: "publish readings of gateways",
+    Scope.EMISSIONS_READ: "read accounts",
+    Scope.REGISTRY_WRITE: "change what is registered, history, findings",
+    Scope.CONSENTS_WRITE: "grant and revoke consents",
+    Scope.ADMIN: "all of it",
+}
+
 # What a role has where nothing else is wished, and all that it may have.
 _SCOPES_OF = {
     Role.ENTERPRISE: frozenset(Scope) - {Scope.ADMIN},

@@ -62,7 +62,7 @@ def _list(context: Context) -> int:
     return 0
 
 
-def _times(arguments: argparse.Namespace) -> list[int | None]:
+def _times(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     given = {"--from": arguments.from_, "--to": arguments.to}
     times = {name: None if text is None else parse_time(text) for name, text in given.items()}
     faults = [
@@ -72,7 +72,7 @@ def _times(arguments: argparse.Namespace) -> list[int | None]:
     ]
     if faults:
         raise FaultyDocument(faults)
-    return list(times.values())
+    return times["--from"], times["--to"]
 
 
 def _say(context: Context) -> int:

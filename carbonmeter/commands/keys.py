@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table
+from domain.access import Role
 from domain.errors import Refused
 from domain.interval import format_time, to_us
 from storage import keys
@@ -17,20 +18,49 @@ def register(subparsers: Subparsers) -> None:
     create.add_argument(
         "--scope",
         action="append",
-        required=True,
+        default=[],
         metavar="S",
-        help=", ".join(keys.Scope) + "; may stand several times",
+        help=", ".join(keys.Scope) + "; may stand several times; left out with a role: what it mostly has",
     )
     create.add_argument(
         "--gateway", action="append", default=[], metavar="USCC/ID", help="the gateways it may publish for"
     )
     create.add_argument("--name", default="", help="whose it is: changes made under it are signed with this")
+    whose = create.add_argument_group("tenant", "with a role a key reads what the role's tenant may")
+    whose.add_argument("--role", choices=list(Role), metavar="ROLE", help=", ".join(Role))
+    whose.add_argument("--enterprise", action="append", default=[], metavar="USCC", help="of role enterprise")
+    whose.add_argument("--park", action="append", default=[], metavar="CODE", help="of role park")
+    whose.add_argument(
+        "--bank", metavar="CODE", help="of role bank: what consents name it by, its USCC or a code"
+    )
+    whose.add_argument(
+        "--district", action="append", default=[], metavar="CODE", help="of role regulator: 行政区划代码"
+    )
+    whose.add_argument("--basis", default="", metavar="TEXT", help="the law or order that it reads by")
+    whose.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        type=_limit,
+        metavar="NAME=N",
+        help=f"its own in place of the server's: {', '.join(keys.Limit)}",
+    )
+    create.set_defaults(parser=create)
     listing = actions.add_parser("list", help="all keys, revoked ones too, without their secrets")
     revoke = actions.add_parser("revoke", help="end a key")
     revoke.add_argument("prefix", help="the first part of the key, as `keys list` shows it, or the whole key")
     for each in (create, listing, revoke):
         each.add_argument("--json", action="store_true", help="for machines")
         each.set_defaults(run=run)
+
+
+def _limit(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in list(keys.Limit) or not number.isascii() or not number.isdigit() or int(number) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be NAME=N, with a number above 0 and one of {', '.join(keys.Limit)}"
+        )
+    return name, int(number)
 
 
 def run(context: Context) -> int:
@@ -40,8 +70,27 @@ def run(context: Context) -> int:
 
 
 def _create(context: Context, arguments: argparse.Namespace) -> int:
+    if not arguments.scope and arguments.role is None:
+        arguments.parser.error("the following arguments are required: --scope (or --role)")
+    tenants = {
+        Role.ENTERPRISE: arguments.enterprise,
+        Role.PARK: arguments.park,
+        Role.BANK: [] if arguments.bank is None else [arguments.bank],
+        Role.REGULATOR: arguments.district,
+    }
+    if any(given and role != arguments.role for role, given in tenants.items()):
+        arguments.parser.error("--enterprise, --park, --bank and --district go with the role of that name")
     with context.database() as conn:
-        text, key = keys.create(conn, arguments.scope, arguments.gateway, arguments.name)
+        text, key = keys.create(
+            conn,
+            arguments.scope,
+            arguments.gateway,
+            arguments.name,
+            role=arguments.role,
+            tenant=[each for given in tenants.values() for each in given],
+            basis=arguments.basis,
+            limits=dict(arguments.limit),
+        )
     if arguments.json:
         print_json({"key": text, **_described(key, context.settings.zone_offset_us)})
     else:
@@ -55,7 +104,7 @@ def _list(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"items": found})
         return 0
-    columns = ("prefix", "name", "scopes", "gateways", "created_at", "revoked_at")
+    columns = ("prefix", "name", "role", "tenant", "scopes", "gateways", "created_at", "revoked_at")
     print_table(
         columns,
         (
@@ -86,6 +135,10 @@ def _described(key: keys.Key, offset_us: int) -> dict[str, object]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "gateways": sorted(key.gateways),
+        "role": key.role,
+        "tenant": sorted(key.tenant),
+        "basis": key.basis,
+        "limits": dict(key.limits),
         "created_at": format_time(to_us(key.created_at), offset_us),
         "revoked_at": None if key.revoked_at is None else format_time(to_us(key.revoked_at), offset_us),
     }

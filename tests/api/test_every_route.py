@@ -114,7 +114,13 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/held", "/v1/held", {}, {READ}),
     ("POST", "/v1/held/release", "/v1/held/release", {}, set()),
     ("POST", "/v1/held/discard", "/v1/held/discard", {}, set()),
+    ("GET", "/v1/consents", "/v1/consents", {}, {READ, CONSENTS}),
+    ("POST", "/v1/consents", "/v1/consents", {}, {CONSENTS}),
+    ("GET", "/v1/consents/{id}", "/v1/consents/1", {}, {READ, CONSENTS}),
+    ("POST", "/v1/consents/{id}/revoke", "/v1/consents/1/revoke", {}, {CONSENTS}),
+    ("GET", "/v1/enterprises/{uscc}/read-log", f"{ENTERPRISE}/read-log", {}, {READ}),
 ]
+TOKENS = ("POST", "/v1/oauth/token")  # neither asks for a key as the others do, nor refuses as they do
 
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
@@ -139,6 +145,16 @@ BODIES: dict[str, dict[str, Any]] = {
         ]
     },
     f"{ENTERPRISE}/certificates/void": {"number": "GEC-1", "why": "entered twice"},
+    "/v1/consents": {
+        "uscc": STEEL,
+        "consumer": "icbc",
+        "purpose": "a loan",
+        "fields": ["emissions"],
+        "periods": [{"from": "2024-01-01", "to": "2025-01-01"}],
+        "granted_by": "the manager",
+        "legal_text_hash": "0" * 64,
+    },
+    "/v1/consents/1/revoke": {"why": "repaid"},
     "/v1/findings/1/explain": {"text": "a third feeder has no meter"},
     "/v1/findings/2/settle": {"text": "the meter was replaced"},
     f"{ENTERPRISE}/reports": {"year": 2024, "why": "the yearly report"},
@@ -189,6 +205,7 @@ def anyone(city: City, recorder: Recorder, keys: dict[str, str]) -> Iterator[Tes
         assert [add_finding(city, subject) for subject in ("E-01/import_kwh", "E-02/import_kwh")] == [1, 2]
         history = {"uscc": STEEL, "provenance": "reported"}
         assert send(client, "POST", "/v1/history", history, keys[ADMIN]).status_code == 201
+        assert send(client, "POST", "/v1/consents", {}, keys[ADMIN]).json()["id"] == 1
         yield client
 
 
@@ -217,7 +234,7 @@ def assert_problem(response: Any, status: int) -> dict[str, Any]:
 def test_the_table_above_has_every_route(anyone: TestClient) -> None:
     document = anyone.get("/openapi.json").json()
     documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert documented == {(method, template) for method, template, *_ in ROUTES}
+    assert documented == {(method, template) for method, template, *_ in ROUTES} | {TOKENS}
     assert len(documented) >= 22
 
 

@@ -731,3 +731,69 @@ class ReportDifferences(Shape):
     totals: list[ReportTotalChange]
     sources: list[ReportSourceChange]
     explained_by: dict[str, str] = Field(description="By boundary: the request that tells the causes.")
+
+
+# -- evidence -----------------------------------------------------------------------------------------
+
+
+class PublicKey(Shape):
+    alg: str = Field(description="Of the signatures; ed25519.")
+    key_id: str
+    public_key: str = Field(description="Base64.")
+
+
+class EvidenceKey(PublicKey):
+    first_used_at: Time
+    retired_at: Time | None = Field(description="Rotated: it signs no more; what it signed still holds.")
+    verifier_key: str = Field(description="NAME+HASH+KEY, for verifiers of signed notes.")
+
+
+class EvidenceKeys(Shape):
+    origin: str = Field(description="The log's name in its checkpoints.")
+    items: list[EvidenceKey]
+
+
+class EvidenceCheckpoint(Shape):
+    origin: str
+    size: int = Field(description="Leaves.")
+    root: str = Field(description="Base64.")
+    signed_at: Time
+    key_id: str
+    note: str = Field(description="The signed note, as C2SP tlog-checkpoint describes it.")
+
+
+class EvidenceLeaf(Shape):
+    index: int
+    hash: str = Field(description="Hexadecimal SHA-256 of a zero byte and the content.")
+    kind: str | None
+    reference: str | None
+    content: str | None = Field(description="Canonical JSON; null to those who may not read it.")
+
+
+class ProvenLeaf(Shape):
+    index: int
+    kind: str
+    reference: str
+    hash: str
+    content: str
+
+
+class EvidenceProof(Shape):
+    format: Literal["carbonmeter/evidence/1"]
+    proof: list[str] = Field(description="Hashes in base64, as RFC 9162 orders them.")
+    checkpoint: str = Field(description="The signed note that it is proved against.")
+    keys: list[PublicKey]
+
+
+class EvidenceInclusion(EvidenceProof):
+    leaf: ProvenLeaf
+
+
+class EarlierLog(Shape):
+    size: int
+    root: str
+    checkpoint: str | None = Field(description="As it was signed; null where none was of just that size.")
+
+
+class EvidenceConsistency(EvidenceProof):
+    first: EarlierLog

@@ -1,4 +1,4 @@
-"""One service of a server, as a process of its own: `python -m carbonmeter.service ingest|accounting|accounting-N|api`.
+"""One service of a server, as a process of its own: `python -m carbonmeter.service NAME`, one of `services.NAMES`.
 
 Started by the supervisor with the settings in its environment; ends on SIGTERM.
 """
@@ -30,6 +30,17 @@ def _accounting(settings: Settings, database_url: str, place: int) -> int:
     return 0
 
 
+def _publisher(settings: Settings, database_url: str, _place: int) -> int:
+    from carbonmeter.publisher import main
+    from carbonmeter.signing_keys import SigningKeys
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    folder = settings.signing_keys_folder
+    main(database_url, SigningKeys(folder), folder, stop)
+    return 0
+
+
 def _api(settings: Settings, database_url: str, _place: int) -> int:
     from carbonmeter.api_service import main
 
@@ -39,7 +50,7 @@ def _api(settings: Settings, database_url: str, _place: int) -> int:
 
 # Each imports its room when it is asked for: a process holds no other room's libraries. The last argument: which of
 # several workers it is, from 0; the process's name counts from 1.
-_SERVICES = {"ingest": _ingest, "accounting": _accounting, "api": _api}
+_SERVICES = {"ingest": _ingest, "accounting": _accounting, "publisher": _publisher, "api": _api}
 
 
 def main() -> int:

@@ -34,7 +34,7 @@ from storage.services import services
 
 log = logging.getLogger(__name__)
 
-NAMES = ("ingest", "accounting", "api")  # accounting: as many processes as the settings say
+NAMES = ("ingest", "accounting", "publisher", "api")  # accounting: as many processes as the settings say
 REFUSED = 78  # exit code of a child that has said what is wrong (EX_CONFIG): starting it again can't help
 STOP_TIMEOUT_S = 30.0  # ingest alone may take 20 s to commit and acknowledge what it has taken
 _BACKOFF_S = (0.5, 5.0)  # at most: however often one was killed, it is back well within half a minute

@@ -27,6 +27,9 @@ RUN_ORDER_LOCK = (
 FOLD_LOCK = 0x4342_0005  # one process folds batches into gateway_accounts
 RELEASE_LOCK = 0x4342_0007  # one process releases held readings
 HISTORY_LOCK = 0x4342_0008  # one transaction writes history
+EVIDENCE_LOCK = 0x4342_0009  # one transaction appends to the evidence log
+CHANGES_LOCK = 0x4342_000A  # one transaction gives changes their place in the feed
+WEBHOOK_LOCK = 0x4342_000B  # with the webhook as second key: one process delivers to it
 READ_LOG_LOCK = 0x4342_0010  # one process adds to the log of reads
 
 POSTGRESQL_VERSION_MIN = 150_000

@@ -29,7 +29,7 @@ class Service:
 
 
 def beat(conn: Connection, name: str, *, ready: bool, detail: dict[str, Any] | None = None) -> None:
-    """Say that this process is alive as `name` (ingest, accounting, api)."""
+    """Say that this process is alive as `name` (ingest, accounting, publisher, api)."""
     conn.execute(
         """INSERT INTO services (name, pid, started_at, beat_at, ready, detail)
            VALUES (%s, %s, clock_timestamp(), clock_timestamp(), %s, %s)

@@ -32,7 +32,7 @@ CREATE TABLE evidence_records (
     enterprise_id integer REFERENCES enterprises,
     content       bytea   NOT NULL
 );
-CREATE UNIQUE INDEX evidence_records_by_reference ON evidence_records (kind, reference);
+CREATE INDEX evidence_records_by_reference ON evidence_records (kind, reference);
 
 -- Hashes of the complete subtrees of 2^8, 2^16 … leaves; those between are made from these.
 CREATE TABLE evidence_nodes (

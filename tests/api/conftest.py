@@ -20,7 +20,8 @@ from api.settings import ApiSettings
 from domain.interval import to_us
 from domain.reading import Flag
 from domain.registry import Registry
-from storage import keys, registry
+from domain.signing import Ed25519Signer
+from storage import evidence, keys, registry
 from storage.keys import Scope
 from tests.api.books import ESTIMATED, INTERPOLATED, MISSING, Books, Entry, day_of
 from tests.servers import Database, DatabaseServer
@@ -168,6 +169,9 @@ def empty_city(server: DatabaseServer, document: Mapping[str, Any] = DOCUMENT) -
     """A city whose books are blank; its books' connection commits with each call of `commit`."""
     with server.database() as database, database.connect() as conn:
         registry.import_document(conn, document, "tests", "the city")
+        evidence.submit(conn, "batch", "1", b'{"batch":1}')
+        evidence.append(conn)
+        evidence.sign(conn, Ed25519Signer.new())
         known = registry.load(conn)
         conn.commit()
         yield City(database, known, Books(conn))

@@ -81,7 +81,7 @@ def check(session: Session, given: Sequence[QuotaStatement], place: str = "state
             faults.append(Fault(here, f"{statement.uscc} {statement.year} stands twice"))
         seen.add((statement.uscc, statement.year))
         enterprise = session.registry.enterprises.get(statement.uscc)
-        if enterprise is None:
+        if enterprise is None or not session.may_read(statement.uscc):
             faults.append(Fault(f"{here}.uscc", f"no enterprise {statement.uscc!r} is registered"))
             continue
         faults += _unknown(statement, enterprise, here)

@@ -64,7 +64,7 @@ def run(
         api = bed.serve("api", url, HTTP=f"{_HOST}:{api_port}")
         floor = bed.child([sys.executable, "-m", "bench.floor", str(floor_port), url])
         client = _Client(bed.child([sys.executable, "-m", "bench.requests"], piped=True))
-        service = ready(url, api, "api")
+        [service] = ready(url, api, "api")
         wait_for(lambda: listens(floor_port) or not floor.is_running, "the floor")
         pids = {"api": [service.pid], "load generator": [client.child.pid]}
         contenders: list[Contender] = [

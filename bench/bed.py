@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,18 +157,28 @@ class Bed:
             conn.execute(statement)
 
 
-def ready(url: str, child: Child, name: str) -> services.Service:
-    """Wait until a service of a child says that it is ready."""
+def ready(
+    url: str, child: Child, name: str, count: int = 1, gone: Collection[int] = ()
+) -> list[services.Service]:
+    """Wait until so many services of a name, `child` among them, say that they are ready.
+
+    gone  pids of those that were stopped before: they may not have taken their leave
+    """
     with connect(url, "carbonmeter bench", autocommit=True) as conn:
 
-        def found() -> services.Service | None:
+        def found() -> list[services.Service] | None:
             if not child.is_running:
                 raise Refused(f"{name} didn't start: {child.tail()}")
-            return next((each for each in services.services(conn) if each.name == name and each.ready), None)
+            there = [
+                each
+                for each in services.services(conn)
+                if each.name == name and each.ready and each.fresh and each.pid not in gone
+            ]
+            return there if len(there) >= count else None
 
-        service = wait_for(found, f"{name} isn't ready: {child.tail()}", 120)
-        assert service is not None
-        return service
+        there = wait_for(found, f"{name} isn't ready: {child.tail()}", 120)
+        assert there is not None
+        return there
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.identity import uscc_fault
-from domain.interval import format_time
+from domain.interval import INTERVAL_US, format_time
 
 STEP_US = 60_000_000
 STEPS_MAX = 90 * 1440  # what the stamps have room for: they begin that long ago
@@ -150,6 +150,15 @@ class Fleet:
         for device in range(self.devices):
             _write_values(packets, at + len(head) + device * width + len(names[0]), steps)
         return Packets(packets.tobytes(), len(template), self.devices)
+
+    def counted(self, steps: Int64) -> int:
+        """What registers of so many steps have counted until their last quarter-hour's end, over all of them.
+
+        Their validity begins with the first step, and a step falls on each quarter-hour's end: so the sum is exact.
+        """
+        last_us = self.start_us + (steps - 1) * STEP_US
+        whole = (last_us // INTERVAL_US * INTERVAL_US - self.start_us) // STEP_US
+        return int(np.maximum(whole, 0).sum()) * COUNTS_A_STEP
 
     def _check(self, first_step: int, steps: int) -> None:
         if first_step + steps > STEPS_MAX:

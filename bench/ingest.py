@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from bench import absence
 from bench.bed import Bed, Broker, MissingError
 from bench.contenders import Bridge, Case, Copy, Reader, Shape, wait_until_quiet
 from bench.fleet import STEP_US, STEPS_MAX, Fleet
@@ -48,7 +49,7 @@ AT_HALF = {
     "accounting-packed-lag": "accounting-packed",
 }
 IDLE = "endpoint-idle"
-CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, IDLE)
+CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, IDLE, *absence.CASES)
 # What each case is compared with: contenders by name.
 _RIVALS = {
     "broker-single": ("mq-bridge", "reader", "copy"),
@@ -68,8 +69,20 @@ def run(
     """The rows of these cases (of CASES), measured in one interleaved run."""
     start_us = SystemClock().now_us() // STEP_US * STEP_US - STEPS_MAX * STEP_US
     fleet = Fleet(sizes.enterprises, sizes.devices, start_us)
-    with Bed(settings) as bed:
-        return _Bench(bed, fleet, cases, sizes, tell).rows()
+    rows: list[Row] = []
+    if not set(absence.CASES).issuperset(cases):
+        with Bed(settings) as bed:
+            rows = _Bench(bed, fleet, cases, sizes, tell).rows()
+    return rows + [_absence(case, settings, fleet, sizes, tell) for case in absence.CASES if case in cases]
+
+
+def _absence(case: str, settings: Settings, fleet: Fleet, sizes: IngestSizes, tell: Tell) -> Row:
+    try:
+        return absence.row(case, settings, fleet, sizes, tell)
+    except MissingError as error:
+        return Row(case, "MB", None, detail=str(error))
+    except FAILURES as error:
+        return Row(case, "MB", None, detail=FAILED + str(error).strip())
 
 
 class _Bench:
@@ -77,7 +90,7 @@ class _Bench:
         self._bed = bed
         self._generator = Generator(bed)
         self._fleet = fleet
-        self._cases = [case for case in CASES if case in cases]
+        self._cases = [case for case in CASES if case in cases and case not in absence.CASES]
         self._sizes = sizes
         self._tell = tell
         self._contenders: dict[str, Contender] = {}
@@ -125,7 +138,11 @@ class _Bench:
         if ledger and broker is not None:
             # a broker of its own: a subscriber takes the readings of all enterprises
             targets["ledger"] = Target(
-                self._bed, self._generator, self._fleet, self._bed.broker(), accounting=True
+                self._bed,
+                self._generator,
+                self._fleet,
+                self._bed.broker(),
+                accounting=self._sizes.accountants,
             )
         for target in targets.values():
             target.wait_until_ready()
@@ -252,7 +269,7 @@ class _Bench:
         assert target is not None
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         size = self._sizes.idle if hard == resource.RLIM_INFINITY else min(self._sizes.idle, hard - 500)
-        pid = target.pids["ingest"]
+        [pid] = target.pids["ingest"]
         before_mb = memory_mb(pid, "VmRSS")
         began = time.monotonic()
         load = target.load(through_broker=False, connections=size, messages=0, window=1, clients="idle")

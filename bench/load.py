@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.fleet import Fleet, Packets, acknowledgements, connect_packet
+from bench.fleet import Fleet, Int64, Packets, acknowledgements, connect_packet
 
 _TICK_S = 0.002
 _CONNECTING_MAX = 256
@@ -69,6 +69,14 @@ class Load:
             1, self.enterprises * self.devices // self.connections
         )  # channels of a connection, at least
         return -(-self.messages // own)
+
+    def steps_of_channels(self, channels: int) -> Int64:
+        """How many steps it takes each of the fleet's channels on, where it is of single readings."""
+        steps = np.zeros(channels, np.int64)
+        for number in range(self.connections):
+            own = np.arange(number % channels, channels, self.connections)
+            steps[own] += (self.messages - np.arange(len(own)) + len(own) - 1) // len(own)
+        return steps
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

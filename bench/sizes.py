@@ -23,6 +23,9 @@ class IngestSizes:
     connections: int = size(2_000, "connections of the cases named 2000")
     idle: int = size(10_000, "connections that only stay")
     windows: float = size(1.0, "messages in flight, as a share of what the cases have")
+    accountants: int = size(1, "processes of accounting")
+    backlog: int = size(1_000_000, "messages that wait in broker-backlog")
+    away: float = size(120.0, "seconds that the database is away in database-away")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,16 @@ class ApiSizes:
 
 
 QUICK_INGEST = IngestSizes(
-    rounds=1, seconds=0.2, warm_up=0.0, enterprises=4, devices=25, connections=100, idle=100, windows=0.2
+    rounds=1,
+    seconds=0.2,
+    warm_up=0.0,
+    enterprises=4,
+    devices=25,
+    connections=100,
+    idle=100,
+    windows=0.2,
+    backlog=5_000,
+    away=1.0,
 )
 QUICK_KERNELS = KernelSizes(
     rounds=1, channels=50, intervals=2_976, readings=10**5, restated=5, days=60, compiled=0

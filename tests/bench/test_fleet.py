@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from bench.fleet import STEP_US, STEPS_MAX, Fleet, acknowledgements, value_counts
+from bench.fleet import COUNTS_A_STEP, STEP_US, STEPS_MAX, Fleet, acknowledgements, value_counts
+from bench.load import Load
 from domain.document import read_document
-from domain.interval import Calendar
+from domain.interval import INTERVAL_US, Calendar
 from ingest.mqtt_packet import PUBACKS
 
 START_US = 1_700_000_040_000_000
@@ -65,3 +67,12 @@ def test_the_document_has_no_fault() -> None:
 def test_stamps_that_would_lie_ahead_are_refused() -> None:
     with pytest.raises(ValueError, match="room for"):
         FLEET.packed(0, STEPS_MAX, 1)
+
+
+def test_what_registers_count_is_known_to_the_count() -> None:
+    """Steps fall on quarter-hours' ends; the first interval is only as long as it is valid."""
+    fleet = Fleet(1, 3, START_US)
+    assert fleet.start_us % INTERVAL_US == 14 * STEP_US
+    assert fleet.counted(np.array([1, 16, 17])) == (0 + 1 + 16) * COUNTS_A_STEP
+    load = Load("", 0, 2, 5, 1, 1, 3, fleet.start_us)
+    assert load.steps_of_channels(3).tolist() == [3, 5, 2]

@@ -75,6 +75,8 @@ def tenant_faults(role: Role | None, tenant: Sequence[str]) -> list[Fault]:
         return [Fault("tenant", f"{whose} has none; it is given {', '.join(tenant)!r}")]
     if not tenant:
         return [Fault(name, f"the role {role} needs at least one --{name}")]
+    if role is Role.BANK and len(tenant) > 1:
+        return [Fault(name, "a bank has one code")]
     faults = []
     for each in tenant:
         fault = None

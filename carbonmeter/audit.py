@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -23,13 +22,14 @@ from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
 from accounting.work import Cause
 from api.history import unlike_their_rows
+from carbonmeter import evidence_audit
+from carbonmeter.check import Check
 from domain.errors import Unavailable
 from domain.interval import DAY_US, Calendar
 from domain.reading import Flag, Quality, round_half_even
 from storage import audit, consumption, read_log, registry
 from storage.database import Connection, connect
 
-SHOWN_MAX = 20  # faults of one check that are told; all are counted
 _COMPACT_ROWS = 2_000_000
 _RETRIES = 20
 _RETRY_S = 0.5
@@ -37,22 +37,6 @@ _RETRY_S = 0.5
 Rows = npt.NDArray[Any]
 UInt64 = npt.NDArray[np.uint64]
 Int64 = npt.NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class Check:
-    """One comparison: the number of things compared, and what was wrong with them."""
-
-    promise: int
-    name: str
-    compared: int = 0
-    faults: int = 0
-    shown: list[str] = field(default_factory=list)
-
-    def fault(self, text: str) -> None:
-        self.faults += 1
-        if len(self.shown) < SHOWN_MAX:
-            self.shown.append(text)
 
 
 def run(
@@ -81,6 +65,8 @@ def run(
             yield _history(conn)
             yield _years(conn)
             yield _reads(conn)
+            tell("reading the evidence log")
+            yield from evidence_audit.run(conn)
         if recompute:
             tell("computing the ledger again")
             yield _recomputed(conn, settings, entries.compared)

@@ -25,8 +25,8 @@ import numpy as np
 from accounting.factors import load as factors
 from accounting.run import Accountant, rules_of
 from carbonmeter import audit, demo, demo_truth
-from carbonmeter.audit import Check
 from carbonmeter.catalogue import FactorCatalogue
+from carbonmeter.check import Check
 from carbonmeter.client import Client
 from carbonmeter.embedded import EmbeddedDatabase
 from carbonmeter.settings import PREFIX, Address, Settings

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from carbonmeter.audit import Check
+from carbonmeter.check import Check
 from carbonmeter.client import Client
 from domain.interval import INTERVAL_US, Calendar, ceil_interval, floor_interval, to_us
 from domain.reading import decimal_text

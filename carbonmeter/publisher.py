@@ -52,8 +52,8 @@ class Notary:
         with self._conn.transaction():
             self._continues()
             signed = evidence.sign(self._conn, self._keys)
-        self._signed = time.monotonic()
         if signed is not None:
+            self._signed = time.monotonic()
             fresh = self._seen.with_suffix(".new")
             fresh.write_text(f"{evidence.origin(self._conn)}\n{signed.size}\n{signed.root.hex()}\n", "utf-8")
             fresh.replace(self._seen)

@@ -22,7 +22,7 @@ _PATIENCE_S = 30.0  # after that it is said that something isn't ready
 
 
 def register(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("serve", help="run the server: ingest, accounting, publisher and API, or one of them")
+    parser = subparsers.add_parser("serve", help="run the server: all of it, or one of its services")
     parser.add_argument("service", nargs="?", choices=["all", *NAMES], default="all")
     parser.set_defaults(run=run)
 

@@ -1,13 +1,17 @@
 """`carbonmeter verify`: walk the promises over a live database; exit code 1 where one doesn't hold.
 
 `--chaos` proves them on a server of its own instead, under faults; the configured database is never touched.
+`--proof` checks a proof of the evidence log from a file, with no server and no database.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import json
 import sys
 import time
+from pathlib import Path
 
 from carbonmeter.commands import Context, Subparsers, print_json, print_table, progress
 from domain.errors import Refused
@@ -21,6 +25,21 @@ def register(subparsers: Subparsers) -> None:
         help="leave out computing the whole ledger again, for which accounting has to wait",
     )
     parser.add_argument("--json", action="store_true", help="for machines")
+    proof = parser.add_argument_group("evidence", "without a server, a database or a network")
+    proof.add_argument(
+        "--proof",
+        type=Path,
+        metavar="FILE",
+        help="check this proof, as `GET /v1/evidence/inclusion` or `/consistency` answered it",
+    )
+    proof.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="NAME+HASH+KEY",
+        help="the verifier key that it must be signed by, known from elsewhere; may stand several times",
+    )
+    proof.add_argument("--record", type=Path, metavar="FILE", help="the record that it must be the proof of")
     chaos = parser.add_argument_group("faults", "on a server of its own in a temporary folder")
     chaos.add_argument(
         "--chaos",
@@ -43,6 +62,10 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(context: Context) -> int:
+    if context.arguments.proof is not None:
+        return _proof(context.arguments)
+    if context.arguments.key or context.arguments.record is not None:
+        raise Refused("--key and --record belong to --proof FILE")
     if context.arguments.chaos:
         return _chaos(context)
     from carbonmeter import audit  # the kernels and the factors: not while the usage is printed
@@ -71,6 +94,38 @@ def run(context: Context) -> int:
             print("  …")
     print("\nthe promises hold" if not broken else f"\n{len(broken)} of {len(checks)} checks found faults")
     return 1 if broken else 0
+
+
+def _proof(arguments: argparse.Namespace) -> int:
+    from domain.evidence import parse_verifier_key, verify_proof
+
+    trusted = [parse_verifier_key(text) for text in arguments.key]
+    record = None if arguments.record is None else arguments.record.read_bytes()
+    try:
+        document = json.loads(arguments.proof.read_bytes())
+    except (ValueError, RecursionError):
+        raise Refused(f"{arguments.proof}: no proof in JSON") from None
+    if not isinstance(document, dict):
+        raise Refused(f"{arguments.proof}: no proof in JSON")
+    found = verify_proof(document, trusted, record)
+    if arguments.json:
+        print_json(
+            {
+                "holds": True,
+                "says": found.says,
+                "origin": found.checkpoint.origin,
+                "size": found.checkpoint.size,
+                "root": found.checkpoint.root.hex(),
+                "key_id": found.key.key_id,
+                "trusted": found.is_trusted,
+            }
+        )
+        return 0
+    print(f"the proof holds: {found.says}")
+    print(f"signed by key {found.key.key_id} of {found.checkpoint.origin}")
+    if not found.is_trusted:
+        print("that key came with the proof: compare it with the published one, or name it with --key")
+    return 0
 
 
 def _chaos(context: Context) -> int:

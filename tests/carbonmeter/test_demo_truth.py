@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from carbonmeter.audit import Check
+from carbonmeter.check import Check
 from carbonmeter.demo_check import _first_difference
 from carbonmeter.demo_truth import _compare, milligrams
 from domain.interval import INTERVAL_US, Calendar

@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 from accounting.channel import READING_DTYPE
 from carbonmeter.audit import DayDigests, emissions_mg
 from carbonmeter.main import main
+from carbonmeter.publisher import Notary
+from carbonmeter.signing_keys import SigningKeys
+from domain.errors import Refused
 from domain.reading import round_half_even
-from storage import accounts, keys
+from storage import accounts, evidence, keys
 from storage.database import connect
 from tests.servers import CarbonmeterServer, Database, DatabaseServer, wait_for
 
@@ -65,6 +68,15 @@ def _send(url: str, key: str, gateway: str, body: object) -> None:
         assert answer.status == 202
 
 
+def _read(url: str, key: str) -> None:
+    """A read of the enterprise's account, which the log of reads keeps."""
+    request = urllib.request.Request(
+        f"{url}/v1/enterprises/{USCC}", headers={"Authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+
+
 @pytest.fixture(scope="module")
 def books(plain_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Name of a database with books: a template for the tests below."""
@@ -99,6 +111,8 @@ def _books(database_server: DatabaseServer, home: Path) -> Iterator[Database]:
             ):
                 _send(server.http_url, key, gateway, body)
                 wait_for(lambda: _accounted(database.url), 60)
+            wait_for(lambda: _signed(database.url), 60)
+            _read(server.http_url, key)
             assert server.stop() == 0
         with database.connect() as conn:
             accounts.fold(conn)
@@ -109,6 +123,16 @@ def _accounted(url: str) -> bool:
     with connect(url) as conn:
         row = conn.execute(
             "SELECT max(commit_no) = (SELECT min(commit_no) FROM cursors) FROM batches"
+        ).fetchone()
+    return row == (True,)
+
+
+def _signed(url: str) -> bool:
+    """Whether every batch is under a signed checkpoint."""
+    with connect(url) as conn:
+        row = conn.execute(
+            """SELECT (SELECT max(size) FROM evidence_checkpoints) = size
+                      AND commit_no = (SELECT max(commit_no) FROM batches) FROM evidence_log"""
         ).fetchone()
     return row == (True,)
 
@@ -166,6 +190,11 @@ def test_they_are_found_right_in_the_columnstore_too(
         assert [check["name"] for check in answer["checks"] if not check["compared"]] == []
 
 
+LEAF = "each leaf of the evidence log is what its record says"
+SIGNED = "signed checkpoints of the evidence log hold"
+UNGUARDED = "; ".join(
+    f"ALTER TABLE evidence_{table} DISABLE TRIGGER USER" for table in ("records", "leaves", "checkpoints")
+)
 PARTITION = "readings_2024_01"  # a ctid names a row of one partition
 
 
@@ -174,7 +203,7 @@ PARTITION = "readings_2024_01"  # a ctid names a row of one partition
     [
         (
             "UPDATE batches SET received[1] = received[1] + 1 WHERE commit_no = 1",
-            {"received = stored + held + rejected in every batch"},
+            {"received = stored + held + rejected in every batch", LEAF},
         ),
         (
             "UPDATE gateway_accounts SET stored = stored - 1, held = held + 1",
@@ -186,6 +215,7 @@ PARTITION = "readings_2024_01"  # a ctid names a row of one partition
                 "each batch has its rows in the log",
                 "accounts agree with log, held readings and dead letters",
                 "the channel-days hold what the log holds",
+                LEAF,
             },
         ),
         (
@@ -195,8 +225,13 @@ PARTITION = "readings_2024_01"  # a ctid names a row of one partition
         ),
         (
             f"UPDATE {PARTITION} SET mantissa = mantissa + 1 WHERE ctid = (SELECT min(ctid) FROM {PARTITION})",
-            {"the channel-days hold what the log holds"},
+            {"the channel-days hold what the log holds", LEAF},
         ),
+        (f"{UNGUARDED}; UPDATE evidence_records SET reference = '99' WHERE leaf_index = 0", {LEAF}),
+        (f"{UNGUARDED}; UPDATE evidence_leaves SET hash = sha256('x') WHERE leaf_index = 0", {LEAF, SIGNED}),
+        (f"{UNGUARDED}; UPDATE evidence_checkpoints SET root = sha256('x')", {SIGNED}),
+        (f"{UNGUARDED}; UPDATE evidence_checkpoints SET note = replace(note, 'carbonmeter', 'x')", {SIGNED}),
+        ("UPDATE evidence_log SET size = size + 1", {LEAF}),
         (
             "DELETE FROM channel_days WHERE chunk = 0 AND day = (SELECT min(day) FROM channel_days)",
             {
@@ -234,12 +269,82 @@ def test_each_broken_promise_is_found(
     copied: str, capsys: pytest.CaptureFixture[str], statement: str, found: set[str]
 ) -> None:
     with connect(copied) as conn:
-        assert conn.execute(statement.encode()).rowcount > 0
+        *before, last = statement.split("; ")
+        for each in before:
+            conn.execute(each.encode())
+        assert conn.execute(last.encode()).rowcount > 0
     answer = _verify(capsys)
     broken = {check["name"]: check["shown"] for check in answer["checks"] if check["faults"]}
     assert set(broken) == found
     assert all(broken.values())
     assert main(["verify", "--no-recompute"]) == (1 if found - {RECOMPUTED} else 0)
+
+
+def test_a_proof_is_checked_from_its_file_alone(
+    copied: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(copied) as conn:
+        rows = conn.execute("SELECT id FROM batches ORDER BY commit_no").fetchall()
+    assert main(["evidence", "keys", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["items"]
+    proof, growth, record = tmp_path / "proof.json", tmp_path / "growth.json", tmp_path / "record"
+    assert main(["evidence", "proof", "batch", str(rows[1][0]), "--output", str(proof)]) == 0
+    assert main(["evidence", "consistency", "1", "--output", str(growth)]) == 0
+    record.write_text(json.loads(proof.read_text())["leaf"]["content"])
+    assert main(["evidence", "checkpoint"]) == 0
+    assert capsys.readouterr().out.startswith("carbonmeter/")
+
+    # from here on there is no database
+    monkeypatch.setenv("CARBONMETER_DATABASE", "postgresql://nowhere.invalid/none")
+    for path in (proof, growth):
+        assert main(["verify", "--proof", str(path)]) == 0
+        assert "compare it with the published one" in capsys.readouterr().out
+        assert main(["verify", "--proof", str(path), "--key", key["verifier_key"], "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["trusted"] is True
+    assert main(["verify", "--proof", str(proof), "--record", str(record)]) == 0
+    record.write_text(record.read_text().replace("arrival", "release"))
+    assert main(["verify", "--proof", str(proof), "--record", str(record)]) == 1
+    proof.write_text(proof.read_text().replace("arrival", "release"))
+    assert main(["verify", "--proof", str(proof)]) == 1
+    assert "leads to another root" in capsys.readouterr().err
+    for text in ("", "[]", "{}", "["):
+        proof.write_text(text)
+        assert main(["verify", "--proof", str(proof)]) == 1
+    assert main(["verify", "--key", key["verifier_key"]]) == 1
+
+
+def test_a_rotated_key_signs_on_and_the_old_ones_proofs_hold(
+    copied: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert copied
+    assert main(["evidence", "rotate", "--json"]) == 0
+    new = json.loads(capsys.readouterr().out)["new"]
+    keys_of = SigningKeys(tmp_path / "keys")
+    assert keys_of.key.key_id == new["key_id"]
+    with connect(copied, autocommit=True) as conn:
+        evidence.submit(conn, "grade", "1", b"{}")
+        notary = Notary(conn, keys_of, tmp_path / "checkpoint")
+        notary.step()
+        newest = evidence.checkpoint(conn)
+        assert newest is not None
+        assert newest.key_id == new["key_id"]
+    assert [check["name"] for check in _verify(capsys, "--no-recompute")["checks"] if check["faults"]] == []
+
+
+def test_a_database_that_was_set_back_is_not_signed(copied: str, tmp_path: Path) -> None:
+    with connect(copied, autocommit=True) as conn:
+        seen = tmp_path / "checkpoint"
+        Notary(conn, SigningKeys(tmp_path), seen).step()
+        seen.write_text(f"{evidence.origin(conn)}\n2\n{'00' * 32}\n")
+        evidence.submit(conn, "grade", "1", b"{}")
+        with pytest.raises(Refused, match="set back"):
+            Notary(conn, SigningKeys(tmp_path), seen).step()
+        assert main(["evidence", "restart"]) == 0
+        Notary(conn, SigningKeys(tmp_path), seen).step()
+        newest = evidence.checkpoint(conn)
+        assert newest is not None
+        assert newest.size == evidence.size(conn)
+        assert seen.read_text().startswith(evidence.origin(conn))
 
 
 RECOMPUTED = "the ledger is what its readings give when computed again"

@@ -14,6 +14,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import mqtt5
@@ -51,6 +52,7 @@ BACKOFF_S_MIN, BACKOFF_S_MAX = 0.2, 30.0
 RECEIPTS_IN_FLIGHT_MAX = 1_000
 WRITE_BYTES_MAX = 1 << 20  # beyond it the broker doesn't take what we send, and receipts are dropped
 _puback = PUBACKS.__getitem__
+Answer = TypeVar("Answer")
 
 
 class BrokerError(Exception):
@@ -221,8 +223,21 @@ class Link(asyncio.Protocol):
                 self._receipts_in_flight.add(self._receipt_id)
                 return self._receipt_id
 
-    async def ping(self, keep_alive_s: float) -> None:
-        """Keep the connection alive, and notice when it isn't."""
+    async def answered(self, answer: asyncio.Future[Answer]) -> Answer:
+        """An answer of the broker. TimeoutError where it is silent for too long while we listen.
+
+        What waits for us comes before the answer to SUBSCRIBE, and with a slow database it takes as long as it takes.
+        """
+        while not answer.done():
+            await asyncio.wait((answer,), timeout=CONNECT_S_MAX / 4)
+            silent_s = self._clock.monotonic() - self._heard_at
+            if not answer.done() and not self._held_back and silent_s > CONNECT_S_MAX:
+                raise TimeoutError("the broker doesn't answer")
+        return answer.result()
+
+    async def ping(self) -> None:
+        """Keep the connection alive from CONNACK on, and notice when it isn't."""
+        keep_alive_s = (await asyncio.shield(self.connected)).server_keep_alive or self._settings.keep_alive_s
         while True:
             await asyncio.sleep(keep_alive_s / 2)
             if not self._held_back and self._clock.monotonic() - self._heard_at > 1.5 * keep_alive_s:
@@ -298,6 +313,11 @@ class Subscriber:
     async def _connection(self) -> str:
         """One connection from beginning to end; why it ended."""
         loop = asyncio.get_running_loop()
+        if self._pipeline.is_full:
+            # Each connection brings a read's worth before it is held back: many of them would add up.
+            room = asyncio.Event()
+            self._pipeline.when_room(room.set)
+            await room.wait()
         link = self._new_link()
         link.on_dropped = self._broker_dropped
         async with asyncio.timeout(CONNECT_S_MAX):
@@ -305,35 +325,31 @@ class Subscriber:
                 lambda: link, self._host, self._port, ssl=ssl.create_default_context() if self._tls else None
             )
         self._link = link
+        pinging = asyncio.create_task(link.ping())
         try:
-            async with asyncio.timeout(CONNECT_S_MAX):
-                keep_alive_s = await self._introduce(link)
+            await self._introduce(link)
             self.is_connected = True
             BROKER_CONNECTED.set(1)
             BROKER_CONNECTS.inc()
             log.info("subscribed at broker %s:%d", self._host, self._port)
-            pinging = asyncio.create_task(link.ping(keep_alive_s))
-            try:
-                return await asyncio.shield(link.ended)
-            finally:
-                pinging.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await pinging
+            return await asyncio.shield(link.ended)
         finally:
+            pinging.cancel()
+            with contextlib.suppress(asyncio.CancelledError, BrokerError):
+                await pinging
             self.is_connected = False
             BROKER_CONNECTED.set(0)
             if not self._is_stopping:
                 link.close()
 
-    async def _introduce(self, link: Link) -> float:
-        """CONNECT and SUBSCRIBE; the keep-alive [s] that the broker wants."""
+    async def _introduce(self, link: Link) -> None:
+        """CONNECT and SUBSCRIBE."""
         settings = self._settings
         answer = await self._sign_in(link, settings.client_id, settings.session_expiry_s)
         self._check(answer)
         share = f"$share/{settings.share_group}/" if settings.share_group else ""
         await self._subscribe(link, [share + pattern for pattern in self._filters])
         link.send(SubscribePacket(2, [TopicFilter(DROPPED_TOPIC, max_qos=QoS.AT_MOST_ONCE)]).write())
-        return float(answer.server_keep_alive or settings.keep_alive_s)
 
     async def _sign_in(
         self, link: Link, client_id: str, session_expiry_s: int, will: tuple[str, bytes] | None = None
@@ -354,7 +370,7 @@ class Subscriber:
                 receive_max=settings.receive_maximum,
             ).write()
         )
-        answer = await link.connected
+        answer = await link.answered(link.connected)
         # int: the library's codes are no integers, whatever its stubs say
         if int(answer.reason_code) >= 0x80:
             raise BrokerError(
@@ -378,7 +394,7 @@ class Subscriber:
                 ],
             ).write()
         )
-        granted = await link.subscribed
+        granted = await link.answered(link.subscribed)
         refused = [
             f"{pattern}: {code.name.lower()}"
             for pattern, code in zip(filters, granted.reason_codes, strict=False)

@@ -106,15 +106,13 @@ class HostApplication(Subscriber):
         self._last_ms = max(self._clock.now_us() // 1000, self._last_ms + 1)
         return HostLink(self._settings, self._pipeline, self._clock, self._topic, self._last_ms)
 
-    async def _introduce(self, link: Link) -> float:
+    async def _introduce(self, link: Link) -> None:
         assert isinstance(link, HostLink)
-        settings = self._settings
-        client_id = f"{settings.client_id}-{self._host_id}"
+        client_id = f"{self._settings.client_id}-{self._host_id}"
         will = self._topic, state(False, link.timestamp_ms)
-        answer = await self._sign_in(link, client_id, 0, will)
+        await self._sign_in(link, client_id, 0, will)
         await self._subscribe(link, [self._topic, *self._host_filters])
         link.say(is_online=True, timestamp_ms=link.timestamp_ms)
-        return float(answer.server_keep_alive or settings.keep_alive_s)
 
     async def _farewell(self, link: Link) -> None:
         assert isinstance(link, HostLink)

@@ -13,6 +13,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from domain.errors import SettingsError
+from ingest.pipeline import Bounds
 from ingest.settings import BrokerSettings
 from ingest.subscriber import _address
 from tests import servers
@@ -135,6 +136,27 @@ def test_a_broker_that_dropped_messages_while_we_were_away_is_warned_of(
     finally:
         gateway.close()
         broker.stop()
+
+
+def test_a_slow_database_while_a_backlog_comes_costs_no_connection(
+    registered: Database, mosquitto: Mosquitto, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+):
+    """The backlog comes before the answer to SUBSCRIBE, which stays unread for as long as no more is taken."""
+    monkeypatch.setattr("ingest.subscriber.CONNECT_S_MAX", 0.3)
+    settings = BrokerSettings(mosquitto.url, keep_alive_s=1)
+    with running(registered, broker=settings) as server:
+        connected(server)
+    for each in [gateway.publish(good(seq=number)) for number in range(5_000)]:
+        each.wait_for_publish(30)
+    with registered.connect() as lock:
+        lock.execute("SELECT FROM registry_state FOR UPDATE")  # no batch can be committed
+        with running(registered, broker=settings, bounds=Bounds(deliveries_max=50)) as server:
+            time.sleep(3)  # of silence and keep-alives: ten times as long as an answer may take
+            assert not server.ingest.subscriber.is_connected
+            lock.rollback()
+            wait_for(lambda: account_of(registered).stored >= 5_000)
+            connected(server)
+    assert account_of(registered).received == 5_000, "what an earlier connection had brought came again"
 
 
 def test_a_broker_that_restarts_is_found_again(registered: Database, mosquitto: Mosquitto):

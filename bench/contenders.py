@@ -64,6 +64,7 @@ class Case:
             messages=messages,
             window=shape.window,
             packed=shape.packed,
+            timeout_s=10 * seconds + 120,
         )
         with_ledger = "accounting" in target.pids
         target.generator.prepare(load)
@@ -71,11 +72,12 @@ class Case:
         meter = target.meter("accounting" if with_ledger else "ingest")
         meter.start()
         before = target.last_commit()
+        patience_s = 10 * seconds + 180
         sent = target.generator.send()
-        commit_no, committed = target.committed(before, load.readings)
+        commit_no, committed = target.committed(before, load.readings, patience_s)
         ended = committed if shape.through_broker else sent.ended
         if with_ledger:
-            ended = target.accounted(commit_no)
+            ended = target.accounted(commit_no, patience_s)
         took_s = ended - sent.began
         busy = meter.busy(time.time() - sent.began)
         busy["load generator"] = sent.cpu_s / took_s
@@ -84,8 +86,8 @@ class Case:
             target.forget_readings()
         return Turn(self._speed, took_s, meter.rss_mb(), busy)
 
-    def prepare_paced(self, rate: float, seconds: float) -> Load:
-        """A load of so many readings a second, ready to be sent."""
+    def prepare_paced(self, rate: float, seconds: float, *, waits: bool = True) -> Load:
+        """A load of so many readings a second, ready to be sent; `waits`: the time to each PUBACK is measured."""
         shape, devices = self.shape, self.target.fleet.devices
         messages_rate = rate / (devices if shape.packed else 1)
         load = self.target.load(
@@ -95,6 +97,8 @@ class Case:
             window=shape.window,
             packed=shape.packed,
             rate=messages_rate,
+            timeout_s=seconds + 120,
+            waits=waits,
         )
         self.target.generator.prepare(load)
         return load

@@ -116,35 +116,37 @@ class Fleet:
         return f"{prefix}/v1/{self.codes[enterprise]}/g{device:03d}/M{device:03d}/kwh"
 
     def singles(
-        self, channels: Sequence[int], first_step: int, messages: int, prefix: str = "carbon"
+        self, channels: Sequence[int], first_step: int, messages: int, prefix: str = "carbon", first: int = 0
     ) -> Packets:
-        """One reading a message, the channels in turn."""
-        self._check(first_step, -(-messages // len(channels)))
+        """One reading a message, the channels in turn, from the `first` message on."""
+        self._check(first_step, -(-(first + messages) // len(channels)))
         payload = b'{"at":' + bytes(_STAMP_DIGITS) + b',"v":' + _value(bytes(_VALUE_DIGITS)) + b"}"
         templates = [_publish(self.topic(channel, prefix), payload) for channel in channels]
         size = len(templates[0])
         lines = np.frombuffer(b"".join(templates), np.uint8).reshape(-1, size)
-        number = np.arange(messages)
+        number = first + np.arange(messages)
         steps = first_step + number // len(channels)
         packets = lines[number % len(channels)]
         at = size - len(payload)
-        _write_ids(packets, at - 2)
+        _write_ids(packets, at - 2, first)
         _write_stamps(packets, at + 6, self.start_us, steps)
         _write_values(packets, at + 6 + _STAMP_DIGITS + 5, steps)
         return Packets(packets.tobytes(), size, 1)
 
-    def packed(self, enterprise: int, first_step: int, messages: int, prefix: str = "carbon") -> Packets:
-        """All devices of an enterprise in each message, form B, through its first gateway."""
-        self._check(first_step, messages)
+    def packed(
+        self, enterprise: int, first_step: int, messages: int, prefix: str = "carbon", first: int = 0
+    ) -> Packets:
+        """All devices of an enterprise in each message, form B, through its first gateway, from the `first` on."""
+        self._check(first_step, first + messages)
         names = [f'"M{device:03d}/kwh":'.encode() for device in range(self.devices)]
         head = b'{"at":' + bytes(_STAMP_DIGITS) + b',"values":{'
         values = b",".join(name + _value(bytes(_VALUE_DIGITS)) for name in names)
         payload = head + values + b"}}"
         template = _publish(f"{prefix}/v1/{self.codes[enterprise]}/g000/readings", payload)
         packets = np.tile(np.frombuffer(template, np.uint8), (messages, 1))
-        steps = first_step + np.arange(messages)
+        steps = first_step + first + np.arange(messages)
         at = len(template) - len(payload)
-        _write_ids(packets, at - 2)
+        _write_ids(packets, at - 2, first)
         _write_stamps(packets, at + 6, self.start_us, steps)
         width = len(names[0]) + _VALUE_DIGITS + 2  # with the point and the comma
         for device in range(self.devices):
@@ -207,8 +209,8 @@ def _value(digits: bytes) -> bytes:
     return digits[:-2] + b"." + digits[-2:]
 
 
-def _write_ids(packets: Bytes, at: int) -> None:
-    ids = np.arange(len(packets)) % 0xFFFF + 1
+def _write_ids(packets: Bytes, at: int, first: int = 0) -> None:
+    ids = (first + np.arange(len(packets))) % 0xFFFF + 1
     packets[:, at], packets[:, at + 1] = ids >> 8, ids & 0xFF
 
 

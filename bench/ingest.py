@@ -15,13 +15,14 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from bench import absence
 from bench.bed import Bed, Broker, MissingError
 from bench.contenders import Bridge, Case, Copy, Reader, Shape, wait_until_quiet
 from bench.fleet import STEP_US, STEPS_MAX, Fleet
 from bench.generator import Generator
-from bench.process import memory_mb
+from bench.process import Memory, memory_mb
 from bench.report import FAILED, Row, Turn, amount, median, row_of, significant
 from bench.rounds import FAILURES, Contender, Results, interleaved
 from bench.sizes import IngestSizes
@@ -48,8 +49,14 @@ AT_HALF = {
     "accounting-single-lag": "accounting-single",
     "accounting-packed-lag": "accounting-packed",
 }
+# At readings a second that don't follow from what was measured, for as long as is asked for.
+SUSTAINED = {
+    "sustained-single": ("accounting-single", 25_000.0),
+    "sustained-packed": ("accounting-packed", 150_000.0),
+}
 IDLE = "endpoint-idle"
-CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, IDLE, *absence.CASES)
+CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, *SUSTAINED, IDLE, *absence.CASES)
+_PATIENCE_S = 600.0
 # What each case is compared with: contenders by name.
 _RIVALS = {
     "broker-single": ("mq-bridge", "reader", "copy"),
@@ -100,6 +107,10 @@ class _Bench:
             name for name in (*SHAPES, *WITH_ACCOUNTING) if name in {*cases, *(AT_HALF.get(c) for c in cases)}
         ]
 
+        self._paced_only = {SUSTAINED[case][0] for case in self._cases if case in SUSTAINED}.difference(
+            self._measured
+        )
+
     def rows(self) -> list[Row]:
         self._tell("starting services")
         self._prepare()
@@ -109,7 +120,7 @@ class _Bench:
             self._tell(f"{IDLE}: {self._sizes.idle} connections")
             special[IDLE] = self._guarded(IDLE, self._idle)
         results = interleaved(
-            list(self._contenders.values()),
+            [each for each in self._contenders.values() if each.name not in self._paced_only],
             self._sizes.rounds,
             self._sizes.seconds,
             self._tell,
@@ -117,6 +128,9 @@ class _Bench:
         )
         results.faults.update(self._missing)
         for case in self._cases:
+            if case in SUSTAINED:
+                self._tell(f"{case}: for {self._sizes.sustained:g} s")
+                special[case] = self._guarded(case, partial(self._sustained, case))
             if case in AT_HALF:
                 self._tell(f"{case}: half of what {AT_HALF[case]} took")
                 special[case] = self._guarded(case, partial(self._at_half, case, results))
@@ -126,8 +140,9 @@ class _Bench:
 
     def _prepare(self) -> None:
         plain = [name for name in self._measured if name in SHAPES]
-        ledger = [name for name in self._measured if name in WITH_ACCOUNTING]
-        through_broker = [name for name in self._measured if self._shape(name).through_broker]
+        started = [*self._measured, *self._paced_only]
+        ledger = [name for name in started if name in WITH_ACCOUNTING]
+        through_broker = [name for name in started if self._shape(name).through_broker]
         rivals = {rival for name in self._measured for rival in self._rivals(name)}
         broker = (
             self._broker() if rivals & {"mq-bridge", "reader", "reader-packed"} or through_broker else None
@@ -150,7 +165,7 @@ class _Bench:
         if "copy" in rivals:
             self._contenders["copy"] = Copy(self._bed, self._fleet)
         self._prepare_beside(broker, rivals)
-        for name in self._measured:
+        for name in started:
             target_or_none = targets.get("plain" if name in SHAPES else "ledger")
             if target_or_none is None or (self._shape(name).through_broker and broker is None):
                 self._missing[name] = self._missing["broker"]
@@ -227,7 +242,7 @@ class _Bench:
         if not any(turns) or not isinstance(contender, Case):
             return Row(case, unit, None, detail=f"{of}: {results.faults.get(of, 'it has no speed')}")
         rate = median(turns) / 2
-        seconds = max(0.2, 2 * self._sizes.seconds)
+        seconds = max(0.2, self._sizes.seconds, min(2 * self._sizes.seconds, 60.0))
         if case.endswith("lag"):
             return self._lag(case, contender, rate, seconds)
         load = contender.prepare_paced(rate, seconds)
@@ -246,23 +261,44 @@ class _Bench:
         return row_of(case, unit, [turn], {}, [note], is_speed=False)
 
     def _lag(self, case: str, contender: Case, rate: float, seconds: float) -> Row:
+        turn, _, lags_s, notes = self._with_ledger(contender, rate, seconds)
+        longest = Turn(float(lags_s.max()), turn.seconds, turn.rss_mb, turn.processor)
+        return row_of(case, "s", [longest], {}, notes, is_speed=False)
+
+    def _sustained(self, case: str) -> Row:
+        of, rate = SUSTAINED[case]
+        unit = "readings/s" if self._shape(of).packed else "msg/s"
+        contender = self._contenders.get(of)
+        if not isinstance(contender, Case):
+            return Row(case, unit, None, detail=self._missing[of])
+        rate *= self._sizes.windows
+        turn, memory, _, notes = self._with_ledger(contender, rate, self._sizes.sustained)
+        return row_of(case, unit, [turn], {}, [*notes, memory])
+
+    def _with_ledger(
+        self, contender: Case, rate: float, seconds: float
+    ) -> tuple[Turn, str, npt.NDArray[np.float64], list[str]]:
+        """A paced load into the ledger: its turn, memory in words, how far the ledger was behind [s], notes."""
         target = contender.target
         wait_until_quiet(target)
-        load = contender.prepare_paced(rate, seconds)
+        load = contender.prepare_paced(rate, seconds, waits=False)
         meter = target.meter("accounting")
         meter.start()
         before = target.last_commit()
-        sent = self._generator.send()
-        commit_no, committed = target.committed(before, load.readings)
-        target.accounted(commit_no)
-        lags_s = np.array(target.lags_s(before, commit_no))
+        with Memory(target.pids) as memory:
+            sent = self._generator.send()
+            commit_no, committed = target.committed(before, load.readings, _PATIENCE_S)
+            accounted = target.accounted(commit_no, _PATIENCE_S)
         took_s = committed - sent.began
-        turn = Turn(float(lags_s.max()), took_s, meter.rss_mb(), meter.busy(time.time() - sent.began))
-        note = (
-            f"longest time from a batch's commit to the ledger's, {len(lags_s)} batches at {amount(rate)} readings/s"
-            f" ({amount(load.readings / took_s)} reached); p50 {amount(float(np.median(lags_s)))}"
-        )
-        return row_of(case, "s", [turn], {}, [note], is_speed=False)
+        lags_s = np.array(target.lags_s(before, commit_no))
+        notes = [
+            f"how far the ledger was behind at {amount(rate)} readings/s ({amount(load.readings / took_s)} committed a"
+            f" second), of {len(lags_s)} batches: p50 {amount(float(np.median(lags_s)))} s, p99"
+            f" {amount(float(np.percentile(lags_s, 99)))} s, longest {amount(float(lags_s.max()))} s"
+        ]
+        took_s = accounted - sent.began
+        turn = Turn(load.readings / took_s, took_s, meter.rss_mb(), meter.busy(time.time() - sent.began))
+        return turn, memory.said(), lags_s, notes
 
     def _idle(self) -> Row:
         target = self._plain

@@ -25,6 +25,9 @@ from bench.fleet import Fleet, Int64, Packets, acknowledgements, connect_packet
 _TICK_S = 0.002
 _CONNECTING_MAX = 256
 _KEEP_ALIVE_S = 600
+# Packets are made before the clock runs, up to so many bytes; of a long load more are made while it runs, so many of a
+# connection at a time.
+_FIRST_BYTES, _MORE_BYTES = 1 << 30, 2 << 20
 _CONNACK = b"\x20\x02\x00\x00"
 
 
@@ -38,6 +41,7 @@ class Load:
     window       unacknowledged messages of each connection, at most
     rate         of messages a second over all connections; 0: closed
     first_step   of every channel
+    waits        of a paced one: measure the time to each PUBACK
     """
 
     host: str
@@ -54,6 +58,7 @@ class Load:
     prefix: str = "carbon"
     clients: str = "bench"
     timeout_s: float = 120.0
+    waits: bool = True
 
     @property
     def readings(self) -> int:
@@ -118,6 +123,8 @@ class _Publisher(asyncio.Protocol):
 
     __slots__ = (
         "_acked",
+        "_first",
+        "_fleet",
         "_number",
         "_packets",
         "_run",
@@ -131,7 +138,8 @@ class _Publisher(asyncio.Protocol):
     def __init__(self, run: _Run, number: int) -> None:
         self._run = run
         self._number = number
-        self._packets = (memoryview(b""), 0)
+        self._packets = (memoryview(b""), 1)
+        self._first = 0  # message of those
         self._transport: asyncio.Transport | None = None
         self._acked = 0  # bytes of PUBACKs
         self.sent = 0
@@ -152,8 +160,11 @@ class _Publisher(asyncio.Protocol):
         elif not self.is_closing:
             self._run.fail(f"connection {self._number} was lost: {exc or 'closed by the server'}")
 
-    def take(self, packets: Packets) -> None:
-        self._packets = memoryview(packets.data), packets.size
+    def make(self, fleet: Fleet, bytes_max: int) -> None:
+        """Make the packets that come next."""
+        self._fleet = fleet
+        packets = _packets(fleet, self._run.load, self._number, self.sent, bytes_max)
+        self._first, self._packets = self.sent, (memoryview(packets.data), packets.size)
 
     def data_received(self, data: bytes) -> None:
         if not self.connected.done():
@@ -170,7 +181,8 @@ class _Publisher(asyncio.Protocol):
         before, now = start >> 2, end >> 2
         run.left -= now - before
         if run.load.rate:
-            run.events.append((time.monotonic(), self._number, before, now))
+            if run.load.waits:
+                run.events.append((time.monotonic(), self._number, before, now))
             if self.sent < self.due:
                 self.publish(self.due)
         elif self.sent < run.load.messages:
@@ -183,12 +195,17 @@ class _Publisher(asyncio.Protocol):
         self.due = due
         end = min(due, (self._acked >> 2) + self._run.load.window)
         if end > self.sent:
-            data, size = self._packets
             assert self._transport is not None
-            if self._run.load.rate:
+            if self._run.load.rate and self._run.load.waits:
                 self._run.writes.append((time.monotonic(), self._number, self.sent, end))
-            self._transport.write(data[self.sent * size : end * size])
-            self.sent = end
+            while self.sent < end:
+                data, size = self._packets
+                reach = min(end, self._first + len(data) // size)
+                if reach == self.sent:
+                    self.make(self._fleet, _MORE_BYTES)
+                    continue
+                self._transport.write(data[(self.sent - self._first) * size : (reach - self._first) * size])
+                self.sent = reach
 
     def close(self) -> None:
         self.is_closing = True
@@ -209,12 +226,15 @@ async def _connect(run: _Run) -> list[_Publisher]:
     return list(await asyncio.gather(*map(one, range(run.load.connections))))
 
 
-def _packets(fleet: Fleet, load: Load, number: int) -> Packets:
+def _packets(fleet: Fleet, load: Load, number: int, first: int, bytes_max: int) -> Packets:
+    """Of a connection, from its `first` message on, as many as there is room for."""
+    size = load.devices * 30 if load.packed else 150  # [bytes], about
+    count = min(load.messages - first, max(100, bytes_max // size))
     if load.packed:
         turn, enterprise = divmod(number, load.enterprises)
-        return fleet.packed(enterprise, load.first_step + turn * load.messages, load.messages, load.prefix)
+        return fleet.packed(enterprise, load.first_step + turn * load.messages, count, load.prefix, first)
     channels = range(number % fleet.channels, fleet.channels, load.connections)
-    return fleet.singles(channels, load.first_step, load.messages, load.prefix)
+    return fleet.singles(channels, load.first_step, count, load.prefix, first)
 
 
 async def _paced(run: _Run, publishers: list[_Publisher]) -> None:
@@ -236,8 +256,8 @@ async def _run(load: Load) -> Sent:
     run = _Run(load, memoryview(acknowledgements(load.messages)), left=load.messages * load.connections)
     publishers = await _connect(run)
     fleet = Fleet(load.enterprises, load.devices, load.start_us)
-    for number, publisher in enumerate(publishers):
-        publisher.take(_packets(fleet, load, number))
+    for publisher in publishers:
+        publisher.make(fleet, _FIRST_BYTES // load.connections)
     gc.collect()
     gc.freeze()
     gc.disable()

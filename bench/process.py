@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -118,6 +119,40 @@ def memory_mb(pid: int, name: str = "VmHWM") -> float:
         if line.startswith(name + ":"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+class Memory:
+    """What processes hold, second by second, while the context lasts: the highest of those of one name."""
+
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
+        self._pids = pids
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="memory", daemon=True)
+        self.seen_mb: dict[str, list[float]] = {name: [] for name in pids}
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while True:
+            for name, pids in self._pids.items():
+                with contextlib.suppress(OSError):
+                    self.seen_mb[name].append(max(memory_mb(pid, "VmRSS") for pid in pids))
+            if self._ended.wait(1.0):
+                return
+
+    def said(self) -> str:
+        """First, last and highest, by name."""
+        return "memory " + ", ".join(
+            f"{name} {seen[0]:.0f} → {seen[-1]:.0f} MB, at most {max(seen):.0f}"
+            for name, seen in self.seen_mb.items()
+            if seen
+        )
 
 
 def environment(**settings: Any) -> dict[str, str]:

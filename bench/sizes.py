@@ -24,6 +24,7 @@ class IngestSizes:
     idle: int = size(10_000, "connections that only stay")
     windows: float = size(1.0, "messages in flight, as a share of what the cases have")
     accountants: int = size(1, "processes of accounting")
+    sustained: float = size(60.0, "seconds of the cases named sustained")
     backlog: int = size(1_000_000, "messages that wait in broker-backlog")
     away: float = size(120.0, "seconds that the database is away in database-away")
 
@@ -63,6 +64,7 @@ QUICK_INGEST = IngestSizes(
     connections=100,
     idle=100,
     windows=0.2,
+    sustained=2.0,
     backlog=5_000,
     away=1.0,
 )

@@ -65,15 +65,11 @@ class PointRun:
         return since_us - _reach(self.work.before, self.point) * DAY_US
 
     def begin_at_tail(self) -> None:
-        """One window from the tail to the last of the new readings."""
+        """One window from the tail to the last of the new readings (`in_order.advance`)."""
         assert self.tail is not None
         assert self.touched is not None
-        calendar = self._calendar
-        self._anchor = self.tail.anchor_us
-        self._base_day = calendar.day(self.tail.last_us) + 1
-        self.from_day = calendar.day(self._anchor)
-        self._first_us = ceil_interval(self._anchor)
-        self.to_day = self.last_day = calendar.day(self.touched[1])
+        self.from_day = self._calendar.day(self.tail.anchor_us)
+        self.to_day = self.last_day = self._calendar.day(self.touched[1])
 
     def begin(self, anchor: int, first_day: int, last_day: int) -> None:
         """Set the first window; `first_day` and `last_day` bound the readings and rows that there are."""

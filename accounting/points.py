@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from accounting import in_order
 from accounting.books import Books
 from accounting.channel import READING_DTYPE, Rules, gateway_tallies
 from accounting.derived import derived_intervals
@@ -53,29 +54,56 @@ class PointsRun:
             ]
         )
         touched: Touched = {}
-        for part in _parts(runs):
-            pending = part
-            first_round = True
-            while pending:
-                stored, readings = self._load(pending, append=first_round)
-                for run in pending:
-                    run.advance(self._run_id, readings[run.point.id], stored[run.point.id])
-                pending = [run for run in pending if not run.done]
-                first_round = False
-            self._write_consumption([(run.enterprise, changes) for run in part for changes in run.changes])
-            for run in part:
-                if run.is_partial:
-                    self._books.add_tallies(
-                        {(gateway, run.point.id): pair for gateway, pair in run.tallies.items() if any(pair)}
-                    )
-                elif run.work.whole:
-                    self._books.replace_tallies(run.point.id, run.tallies)
-                self._keep_tail(run)
-                if run.changes:
-                    days = np.concatenate([changes.rows["day"] for changes in run.changes])
-                    touched[run.point.id] = (days, run.work.cause)
-                    run.changes.clear()
+        for part in _parts([run for run in runs if run.tail is not None]):
+            self._advance_in_order(part, touched)
+        for part in _parts([run for run in runs if run.tail is None]):
+            self._advance(part, touched)
         return touched
+
+    def _advance_in_order(self, part: Sequence[PointRun], touched: Touched) -> None:
+        """New readings after everything known."""
+        self._append(part, {})
+        written = in_order.advance(part, self._books, self._rules, self._calendar, self._run_id, self._memory)
+        rows = written.rows
+        places = np.flatnonzero(written.superseded.any(axis=1))
+        self._books.keep_consumption(
+            self._run_id, rows["channel_id"][places], rows["day"][places], written.superseded[places]
+        )
+        owners = np.repeat([run.enterprise.id for run in part], np.diff(written.offsets))
+        self._books.replace_consumption(rows[written.write], owners[written.write])
+        days = np.ascontiguousarray(rows["day"], np.int64)
+        for run, low, high in zip(
+            part, written.offsets[:-1].tolist(), written.offsets[1:].tolist(), strict=True
+        ):
+            self._keep_tail(run)
+            mine = days[low:high][written.changed[low:high]]
+            if len(mine):
+                touched[run.point.id] = (mine, run.work.cause)
+
+    def _advance(self, part: Sequence[PointRun], touched: Touched) -> None:
+        """Whatever is to be computed again, window by window."""
+        pending = list(part)
+        first_round = True
+        while pending:
+            stored, readings = self._load(pending, append=first_round)
+            for run in pending:
+                run.advance(self._run_id, readings[run.point.id], stored[run.point.id])
+            pending = [run for run in pending if not run.done]
+            first_round = False
+        self._write_consumption([(run.enterprise, changes) for run in part for changes in run.changes])
+        for run in part:
+            self._memory.consumption.pop(run.point.id, None)
+            if run.is_partial:
+                self._books.add_tallies(
+                    {(gateway, run.point.id): pair for gateway, pair in run.tallies.items() if any(pair)}
+                )
+            elif run.work.whole:
+                self._books.replace_tallies(run.point.id, run.tallies)
+            self._keep_tail(run)
+            if run.changes:
+                days = np.concatenate([changes.rows["day"] for changes in run.changes])
+                touched[run.point.id] = (days, run.work.cause)
+                run.changes.clear()
 
     def _begin(self, runs: list[PointRun]) -> list[PointRun]:
         result = [run for run in runs if run.tail is not None]
@@ -117,19 +145,13 @@ class PointsRun:
     def _load(self, runs: Sequence[PointRun], append: bool) -> tuple[dict[int, Rows], dict[int, Rows]]:
         """Rows that stand and readings of each run's window; new readings are appended to their days first."""
         chunks: dict[int, list[Chunk]] = defaultdict(list)
-        for chunk in self._books.chunks(
-            *columns_of([self._wanted(run, append) for run in runs if not run.tail])
-        ):
+        for chunk in self._books.chunks(*columns_of([self._wanted(run, append) for run in runs])):
             chunks[chunk.channel_id].append(chunk)
         if append:
             self._append(runs, chunks)
         readings = {}
         for run in runs:
-            known = (
-                run.tail.readings.tobytes()
-                if run.tail
-                else b"".join(c.readings for c in chunks[run.point.id])
-            )
+            known = b"".join(chunk.readings for chunk in chunks[run.point.id])
             whole = _unpack(known, run.work.arrived if append else None)
             end_us = self._calendar.day_start(run.to_day + 1)
             start_us = self._calendar.day_start(run.from_day)
@@ -146,8 +168,11 @@ class PointsRun:
             days += [self._calendar.day(us) for us in run.touched]
         return run.point.id, min(days), max(days)
 
-    def _append(self, runs: Sequence[PointRun], chunks: dict[int, list[Chunk]]) -> None:
-        """Append the new readings to their channel-days and count duplicates and conflicts."""
+    def _append(self, runs: Sequence[PointRun], chunks: Mapping[int, list[Chunk]]) -> None:
+        """Append the new readings to their channel-days and count duplicates and conflicts.
+
+        chunks  of the days appended to, by point; not of runs with a tail, whose new readings come after all of them
+        """
         appended: list[Chunk] = []
         owners: list[int] = []
         tallies: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
@@ -156,10 +181,8 @@ class PointsRun:
             if arrived is None:
                 continue
             point = run.point
-            days = (arrived["at"] + self._calendar.offset_us) // DAY_US
-            for day in sorted(set(days.tolist())):
-                new = arrived[days == day]
-                old = [chunk for chunk in chunks[point.id] if chunk.day == day]
+            for day, new in self._by_day(run, arrived):
+                old = [chunk for chunk in chunks.get(point.id, ()) if chunk.day == day]
                 number, size = (old[-1].chunk, old[-1].size) if old else (0, 0)
                 if run.tail is not None and run.tail.day == day:
                     number, size = run.tail.chunk, run.tail.size
@@ -177,6 +200,15 @@ class PointsRun:
                     self._count(point, _unpack(b"".join(chunk.readings for chunk in old), None), new, tallies)
         self._books.append_readings(appended, owners)
         self._books.add_tallies({key: (pair[0], pair[1]) for key, pair in tallies.items() if pair != [0, 0]})
+
+    def _by_day(self, run: PointRun, arrived: Rows) -> list[tuple[int, Rows]]:
+        """New readings by local day; one day's as they are, which is the rule."""
+        assert run.touched is not None
+        first, last = (self._calendar.day(us) for us in run.touched)
+        if first == last:
+            return [(first, arrived)]
+        days = (arrived["at"] + self._calendar.offset_us) // DAY_US
+        return [(day, arrived[days == day]) for day in sorted(set(days.tolist()))]
 
     def _count(
         self, point: Point, before: Rows, new: Rows, tallies: dict[tuple[int, int], list[int]]

@@ -66,7 +66,7 @@ from storage.registry import RegistryChange
 
 log = logging.getLogger(__name__)
 
-TICK_ROWS_MAX = 100_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
+TICK_ROWS_MAX = 300_000  # log rows a tick takes at most: bounds its memory and how long it holds its locks
 
 SETTLE_US = 3_600_000_000  # after its end a day is judged: what is committed later counts as late
 

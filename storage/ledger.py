@@ -31,7 +31,7 @@ from domain.ledger import (
     shard_bits,
 )
 from storage import findings
-from storage.binary_copy import Column, copy_in, copy_out, text_array
+from storage.binary_copy import Column, copy_in, copy_out, packed_out, text_array
 from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK, beside
 
 _ALL = (1 << 63) - 1
@@ -176,23 +176,22 @@ class Books:
         ids = [batch.id for batch in batches]
         whole = len(shards) == SHARDS
         # The bounds on batch_id let the BRIN index, those on measured_at the partitions be pruned.
-        rows = copy_out(
+        rows = packed_out(
             self._cursor,
-            f"""SELECT measured_at, channel_id, gateway_id, batch_id, mantissa, exponent, revision, quality, flags
-               FROM readings WHERE batch_id BETWEEN %s AND %s AND batch_id = ANY(%s)
-                 AND measured_at BETWEEN %s AND %s
-                 {"" if whole else _OF_SHARDS}""",
             [
-                ("at", "timestamptz", 0),
-                ("channel", "int4", 0),
-                ("gateway", "int4", 0),
-                ("batch", "int8", 0),
-                ("mantissa", "int8", 0),
-                ("exponent", "int2", 0),
-                ("revision", "int2", 0),
-                ("quality", "int2", 0),
-                ("flags", "int2", 0),
+                ("at", "timestamptz", "measured_at"),
+                ("channel", "int4", "channel_id"),
+                ("gateway", "int4", "gateway_id"),
+                ("batch", "int8", "batch_id"),
+                ("mantissa", "int8", "mantissa"),
+                ("exponent", "int2", "exponent"),
+                ("revision", "int2", "revision"),
+                ("quality", "int2", "quality"),
+                ("flags", "int2", "flags"),
             ],
+            f"""FROM readings WHERE batch_id BETWEEN %s AND %s AND batch_id = ANY(%s)
+                  AND measured_at BETWEEN %s AND %s
+                  {"" if whole else _OF_SHARDS}""",
             [min(ids), max(ids), ids, from_us(first), from_us(last), *([] if whole else [list(shards)])],
         )
         if whole:
@@ -222,7 +221,7 @@ class Books:
             return
         self._cursor.execute(
             """INSERT INTO channel_days (channel_id, day, chunk, size, readings, enterprise_id)
-               SELECT * FROM unnest(%s::integer[], %s::integer[], %s::smallint[], %s::integer[], %s::bytea[],
+               SELECT * FROM unnest(%s::integer[], %s::integer[], %s::smallint[], %s::integer[], %b::bytea[],
                                     %s::integer[])
                ON CONFLICT (channel_id, day, chunk) DO UPDATE
                SET size = channel_days.size + excluded.size, readings = channel_days.readings || excluded.readings""",

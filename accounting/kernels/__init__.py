@@ -36,3 +36,35 @@ def warm() -> None:
     amounts = np.ones(2, np.int64)
     emission(amounts, Fraction(1))
     trailing_sums(amounts, np.ones(2, np.int16), 1)
+    _warm_merging()
+
+
+def _warm_merging() -> None:
+    """On rows of records, whose fields are of types of their own to numba: not in line, and with gaps between."""
+    from accounting.kernels.merge import (
+        merge_consumption,
+        merge_ledger,
+        standing_anchors,
+        sum_ledger_days,
+        sum_terms,
+    )
+    from domain.interval import INTERVALS_PER_DAY
+    from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW
+
+    rows, entries = np.zeros(1, CONSUMPTION_ROW), np.zeros(1, LEDGER_ROW)
+    one, none, ends = np.ones(1, np.int64), np.zeros(1, np.int64), np.array([0, 1])
+    no, nowhere = np.zeros(1, bool), np.zeros((1, INTERVALS_PER_DAY), bool)
+    states = np.zeros(1, np.int16)
+    merge_consumption(
+        one, states, ends, none, none, ends, no, none, none, ends, 1, 1,
+        rows["amounts"], rows["states"], rows["run_ids"], no.copy(), nowhere.copy(),
+    )  # fmt: skip
+    standing_anchors(none, ends, none, none, none, none, ends, no, none.copy(), no.copy())
+    amounts, day = np.empty(INTERVALS_PER_DAY, np.int64), np.empty(INTERVALS_PER_DAY, np.int16)
+    sum_terms(ends, one, none, none, one, one, rows["amounts"], rows["states"], amounts, day)
+    merge_ledger(
+        amounts[None], amounts[None], day[None], no, no, 1, one,
+        entries["consumption"], entries["mg"], entries["states"], entries["run_ids"], entries["cause_ids"],
+        no.copy(), nowhere.copy(),
+    )  # fmt: skip
+    sum_ledger_days(entries["mg"], entries["states"], none.copy(), np.zeros((1, 6), np.int64))

@@ -7,7 +7,7 @@ import psycopg
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from storage.binary_copy import Column, copy_in, copy_out, encode, text_array
+from storage.binary_copy import Column, copy_in, copy_out, encode, packed_out, text_array
 from tests.servers import Database
 
 
@@ -47,6 +47,20 @@ def test_columns_of_every_type_come_back(plain_database: Database) -> None:
         assert (rows["c"] == smalls).all()
         assert rows["d"].tolist() == times.tolist()
         assert conn.execute("SELECT DISTINCT e, f FROM t").fetchall() == [("kWh", ["account", "ets"])]
+
+
+def test_scalars_come_back_as_one_value(plain_database: Database) -> None:
+    columns = [("a", "int2", "a"), ("b", "int4", "b"), ("c", "int8", "c"), ("d", "timestamptz", "d")]
+    with psycopg.connect(plain_database.url) as conn:
+        conn.execute("CREATE TABLE t (a smallint, b integer, c bigint, d timestamptz)")
+        conn.execute(
+            "INSERT INTO t VALUES (-1, 2147483647, -9223372036854775808, '1969-12-31T23:59:59.999999Z'),"
+            " (32767, -5, 7, '2026-01-01T00:00:00.5Z')"
+        )
+        cursor = conn.cursor(binary=True)
+        rows = packed_out(cursor, columns, "FROM t WHERE b <> %s", [0])
+        assert sorted(rows.tolist()) == [(-1, 2**31 - 1, -(2**63), -1), (32767, -5, 7, 1_767_225_600_500_000)]
+        assert packed_out(cursor, columns, "FROM t WHERE b = %s", [0]).shape == (0,)
 
 
 def test_no_rows_come_back_as_an_empty_array(plain_database: Database) -> None:

@@ -86,6 +86,11 @@ def read_scheme(document: Any) -> Scheme | DiscountScheme:
     reader = _Reader()
     if not isinstance(document, Mapping):
         raise FaultyDocument([Fault("", "a scheme is a JSON object")])
+    try:
+        if b"\\u0000" in canonical(document):
+            raise FaultyDocument([Fault("", "holds a null character")])
+    except UnicodeEncodeError:
+        raise FaultyDocument([Fault("", "holds half of a surrogate pair")]) from None
     scheme = reader.scheme(document)
     if reader.faults or scheme is None:
         raise FaultyDocument(reader.faults)

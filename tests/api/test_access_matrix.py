@@ -23,6 +23,7 @@ from storage.keys import Scope
 from tests.api.access_scene import consent_of, key_of, two_tenants
 from tests.api.conftest import CEMENT, STEEL, City, client_of
 from tests.api.findings_scene import add_finding
+from tests.api.grade_scene import add_grades
 from tests.api.test_every_route import BODIES, ROUTES, Recorder, send
 from tests.servers import DatabaseServer
 
@@ -37,7 +38,11 @@ ELSEWHERE = {
 # What somebody else's tenant is answered, where a request isn't for one thing in its path: the others are as if they
 # weren't registered, which is a fault of the document that names them.
 FAULT = 422
-IN_A_DOCUMENT = {("POST", "/v1/history"): FAULT, ("POST", "/v1/quotas"): FAULT}
+IN_A_DOCUMENT = {
+    ("POST", "/v1/history"): FAULT,
+    ("POST", "/v1/quotas"): FAULT,
+    ("POST", "/v1/grades/statements"): FAULT,
+}
 # A list of things, of which some may not be readable: answered, without them.
 IN_A_LIST = {("POST", "/v1/financed-emissions")}
 
@@ -56,6 +61,7 @@ def client(scene: City) -> Iterator[TestClient]:
         report = f"/v1/enterprises/{STEEL}/reports"
         assert send(client, "POST", report, {}, admin).json()["id"] == 1
         assert [add_finding(scene, each) for each in ("E-01/import_kwh", "E-02/import_kwh")] == [1, 2]
+        assert add_grades(scene) == [1, 2]
         history = {"uscc": STEEL, "provenance": "reported"}
         assert send(client, "POST", "/v1/history", history, admin).status_code == 201
         certificates = f"/v1/enterprises/{STEEL}/certificates"

@@ -22,6 +22,7 @@ from domain.errors import Fault, FaultyDocument, Refused, SettingsError, Unavail
 from storage.keys import Scope
 from tests.api.conftest import STEEL, City, FixedClock, client_of
 from tests.api.findings_scene import add_finding
+from tests.api.grade_scene import add_grades
 
 RANGE = {"from": "2024-05-01T00:00:00Z", "to": "2024-05-02T00:00:00Z"}
 ENTERPRISE = f"/v1/enterprises/{STEEL}"
@@ -119,6 +120,16 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/held", "/v1/held", {}, {READ}),
     ("POST", "/v1/held/release", "/v1/held/release", {}, set()),
     ("POST", "/v1/held/discard", "/v1/held/discard", {}, set()),
+    ("GET", "/v1/enterprises/{uscc}/grade", f"{ENTERPRISE}/grade", {}, {READ}),
+    ("GET", "/v1/enterprises/{uscc}/grades", f"{ENTERPRISE}/grades", {}, {READ}),
+    ("GET", "/v1/enterprises/{uscc}/grade-statements", f"{ENTERPRISE}/grade-statements", {}, {READ}),
+    ("GET", "/v1/enterprises/{uscc}/objections", f"{ENTERPRISE}/objections", {}, {READ}),
+    ("GET", "/v1/districts/{code}/ranking", "/v1/districts/430300/ranking", {}, {READ}),
+    ("POST", "/v1/grades/statements", "/v1/grades/statements", {}, {REGISTRY}),
+    ("POST", "/v1/grades/{id}/objections", "/v1/grades/2/objections", {}, {REGISTRY}),
+    ("GET", "/v1/grades/shadow", "/v1/grades/shadow", {}, {READ}),
+    ("GET", "/v1/grade-schemes", "/v1/grade-schemes", {}, {READ}),
+    ("POST", "/v1/grade-schemes", "/v1/grade-schemes", {}, set()),
     ("GET", "/v1/consents", "/v1/consents", {}, {READ, CONSENTS}),
     ("POST", "/v1/consents", "/v1/consents", {}, {CONSENTS}),
     ("GET", "/v1/consents/{id}", "/v1/consents/1", {}, {READ, CONSENTS}),
@@ -129,6 +140,12 @@ TOKENS = ("POST", "/v1/oauth/token")  # neither asks for a key as the others do,
 
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
+    "/v1/grades/statements": {
+        "statements": [{"uscc": STEEL, "facts": [{"id": "ACCIDENT", "from": "2024-01", "evidence": "case 1"}]}],
+        "why": "a test",
+    },
+    "/v1/grades/2/objections": {"text": "value added is wrong"},
+    "/v1/grade-schemes": {"adopt": "xt-default 1.0.0", "from": "2026-01", "why": "the city's"},
     "/v1/financed-emissions": {
         "year": 2024,
         "loans": [{"id": "1", "uscc": STEEL, "year_end": "9000000", "equity": "90000000", "debt": "0"}],
@@ -208,6 +225,7 @@ def anyone(city: City, recorder: Recorder, keys: dict[str, str]) -> Iterator[Tes
     with client_of(city, operations=recorder, needed_services=()) as client:
         assert send(client, "POST", f"{ENTERPRISE}/reports", {}, keys[ADMIN]).json()["id"] == 1
         assert [add_finding(city, subject) for subject in ("E-01/import_kwh", "E-02/import_kwh")] == [1, 2]
+        assert add_grades(city) == [1, 2]
         history = {"uscc": STEEL, "provenance": "reported"}
         assert send(client, "POST", "/v1/history", history, keys[ADMIN]).status_code == 201
         assert send(client, "POST", "/v1/consents", {}, keys[ADMIN]).json()["id"] == 1

@@ -65,6 +65,12 @@ def test_all_faults_are_told_at_once() -> None:
     assert {"id", "version", "labels", "dimensions", "tracks", "data", "period"} <= places
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+def test_what_no_database_keeps_is_refused(text: str) -> None:
+    with pytest.raises(FaultyDocument):
+        read_scheme(changed("title_en", text))
+
+
 def test_the_hash_is_of_what_is_said_not_of_how() -> None:
     document = json.loads(json.dumps(default_scheme().document, indent=3))
     assert scheme_hash(dict(reversed(document.items()))) == default_scheme().hash

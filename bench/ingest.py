@@ -8,7 +8,9 @@ endpoint), its row is committed (through the broker, which answers its publisher
 
 from __future__ import annotations
 
+import json
 import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +21,7 @@ import numpy.typing as npt
 
 from bench import absence
 from bench.bed import Bed, Broker, MissingError
+from bench.churn import Churned
 from bench.contenders import Bridge, Case, Copy, Reader, Shape, wait_until_quiet
 from bench.fleet import STEP_US, STEPS_MAX, Fleet
 from bench.generator import Generator
@@ -26,9 +29,10 @@ from bench.process import Memory, memory_mb
 from bench.report import FAILED, Row, Turn, amount, median, row_of, significant
 from bench.rounds import FAILURES, Contender, Results, interleaved
 from bench.sizes import IngestSizes
-from bench.target import Target
+from bench.target import Meter, Target
 from carbonmeter.settings import Settings
 from domain.clock import SystemClock
+from domain.errors import Refused
 
 SHAPES = {
     "broker-single": Shape(16, 200, through_broker=True),
@@ -54,9 +58,10 @@ SUSTAINED = {
     "sustained-single": ("accounting-single", 25_000.0),
     "sustained-packed": ("accounting-packed", 150_000.0),
 }
-IDLE = "endpoint-idle"
-CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, *SUSTAINED, IDLE, *absence.CASES)
+IDLE, CHURN = "endpoint-idle", "endpoint-churn"
+CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, *SUSTAINED, IDLE, CHURN, *absence.CASES)
 _PATIENCE_S = 600.0
+_STREAM = 20_000.0  # messages a second beside the connections of endpoint-churn
 # What each case is compared with: contenders by name.
 _RIVALS = {
     "broker-single": ("mq-bridge", "reader", "copy"),
@@ -127,6 +132,9 @@ class _Bench:
             self._sizes.warm_up or None,
         )
         results.faults.update(self._missing)
+        if CHURN in self._cases:
+            self._tell(f"{CHURN}: {amount(self._sizes.churn)} connections a second")
+            special[CHURN] = self._guarded(CHURN, self._churn)
         for case in self._cases:
             if case in SUSTAINED:
                 self._tell(f"{case}: for {self._sizes.sustained:g} s")
@@ -148,7 +156,7 @@ class _Bench:
             self._broker() if rivals & {"mq-bridge", "reader", "reader-packed"} or through_broker else None
         )
         targets: dict[str, Target] = {}
-        if plain or IDLE in self._cases:
+        if plain or {IDLE, CHURN} & set(self._cases):
             targets["plain"] = Target(self._bed, self._generator, self._fleet, broker)
         if ledger and broker is not None:
             # a broker of its own: a subscriber takes the readings of all enterprises
@@ -299,6 +307,55 @@ class _Bench:
         took_s = accounted - sent.began
         turn = Turn(load.readings / took_s, took_s, meter.rss_mb(), meter.busy(time.time() - sent.began))
         return turn, memory.said(), lags_s, notes
+
+    def _churn(self) -> Row:
+        """A stream at the endpoint without and with connections that come and go beside it."""
+        target = self._plain
+        assert target is not None
+        seconds = max(0.5, 2 * self._sizes.seconds)
+        contender = Case(CHURN, target, self._shape("endpoint-16"))
+        pids = {name: target.pids[name] for name in ("ingest",)}
+        alone, beside = Meter(pids, "ingest"), Meter(pids, "ingest")
+        contender.prepare_paced(_STREAM * self._sizes.windows, seconds / 4)
+        self._generator.send()  # what it costs the first time isn't what it costs
+        contender.prepare_paced(_STREAM * self._sizes.windows, seconds)
+        alone.start()
+        before = self._generator.send()
+        alone_cores = alone.busy(before.ended - before.began)["ingest"]
+        load = contender.prepare_paced(_STREAM * self._sizes.windows, seconds)
+        command = [
+            sys.executable,
+            "-m",
+            "bench.churn",
+            str(target.port),
+            str(self._sizes.churn),
+            str(seconds),
+        ]
+        clients = self._bed.child(command, piped=True)
+        clients.read_line()
+        first = target.last_commit()
+        beside.start()
+        clients.write_line("go")
+        sent = self._generator.send()
+        took_s = sent.ended - sent.began
+        busy = beside.busy(took_s)
+        answer = json.loads(clients.read_line())
+        if "error" in answer:
+            raise Refused(f"the clients that come and go: {answer['error']}")
+        churned = Churned(**answer)
+        target.committed(first, load.readings)
+        target.forget_readings()
+        each_us = (busy["ingest"] - alone_cores) * took_s / churned.answered * 1e6
+        note = (
+            f"p99 of the time from when a message was due to its PUBACK, {amount(load.readings / took_s)} msg/s beside"
+            f" {amount(churned.answered / churned.seconds)} connections made and broken a second; without these"
+            f" {amount(before.wait_ms_p99 or 0)} ms; p50 {amount(sent.wait_ms_p50 or 0)}, of which the load generator's"
+            f" own lateness at p99 {amount(sent.late_ms_p99 or 0)}; CONNACK after {amount(churned.wait_ms_p50)} ms at"
+            f" p50, {amount(churned.wait_ms_p99)} at p99; {amount(max(0.0, each_us))} µs of ingest's processor time a"
+            " connection"
+        )
+        turn = Turn(sent.wait_ms_p99 or 0.0, took_s, beside.rss_mb(), busy)
+        return row_of(CHURN, "ms", [turn], {}, [note], is_speed=False)
 
     def _idle(self) -> Row:
         target = self._plain

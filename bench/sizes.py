@@ -22,6 +22,7 @@ class IngestSizes:
     devices: int = size(100, "meters of each enterprise, readings in a packed message")
     connections: int = size(2_000, "connections of the cases named 2000")
     idle: int = size(10_000, "connections that only stay")
+    churn: float = size(1_000.0, "connections made and broken a second in endpoint-churn")
     windows: float = size(1.0, "messages in flight, as a share of what the cases have")
     accountants: int = size(1, "processes of accounting")
     sustained: float = size(60.0, "seconds of the cases named sustained")
@@ -63,6 +64,7 @@ QUICK_INGEST = IngestSizes(
     devices=25,
     connections=100,
     idle=100,
+    churn=100.0,
     windows=0.2,
     sustained=2.0,
     backlog=5_000,

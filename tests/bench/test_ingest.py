@@ -13,7 +13,7 @@ from carbonmeter.settings import load
 from tests import servers
 from tests.conftest import missing
 
-SMALL = dataclasses.replace(QUICK_INGEST, seconds=0.05, idle=20, backlog=2_000)
+SMALL = dataclasses.replace(QUICK_INGEST, seconds=0.05, idle=20, sustained=0.3, backlog=2_000)
 
 
 @pytest.mark.broker

@@ -14,6 +14,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from ingest.endpoint import ACCEPTS_AT_ONCE
 from ingest.settings import EndpointSettings
 from storage import keys
 from tests.ingest.beds import (
@@ -620,3 +621,12 @@ def test_services_hear_of_it(server: Running):
     found = wait_for(beat)
     assert found[0]
     assert found[1]["endpoint"]["port"] == server.port
+
+
+def test_more_connections_at_once_than_are_accepted_in_a_row_all_come_in(server: Running):
+    clients = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(5 * ACCEPTS_AT_ONCE)]
+    for number, client in enumerate(clients):
+        client.sendall(connect_packet(f"one-of-many-{number}"))
+    for client in clients:
+        assert client.recv(2)[0] == 0x20
+        client.close()

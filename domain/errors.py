@@ -26,6 +26,7 @@ class RejectReason(StrEnum):
     NO_TIME_FOR_DELTA = (
         "no_time_for_delta"  # a bare number of a delta channel: a redelivery would count twice
     )
+    NO_TIME_AT_QOS_2 = "no_time_at_qos_2"  # a bare number: the contract has it at QoS 0 or 1
     REFUSED_BY_DATABASE = "refused_by_database"  # alone, after the rest of its batch was taken
     DISCARDED = "discarded"  # was held; a person discarded it
 

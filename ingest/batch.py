@@ -35,7 +35,7 @@ from ingest.decode.carbon_v1_typed import (
 from ingest.decode.decoder import Message
 from ingest.decode.exact import INTEGER_MAX, exact_text, exact_values
 from ingest.decode.wire import Flaw, Seq, WireObject, WireReading
-from ingest.delivery import NOT_AUTHORIZED, TOPIC_NAME_INVALID, Chunk, Receipt
+from ingest.delivery import NOT_AUTHORIZED, PACKET_ID_MAX, TOPIC_NAME_INVALID, Chunk, Receipt
 from ingest.directory import ClockRules, judge
 from ingest.routes import GatewayRoute, Route, Routes
 from storage.readings import READING_DTYPE, Delta
@@ -237,7 +237,12 @@ class Batch:
                             value = _value(value, len(points), self._exact)
                     else:
                         us, value = chunk.received_us, single
-                        if route.is_delta or chunk.retained or not -INTEGER_MAX < value < INTEGER_MAX:
+                        if (
+                            route.is_delta
+                            or chunk.retained
+                            or chunk.packet_ids[place] > PACKET_ID_MAX
+                            or not -INTEGER_MAX < value < INTEGER_MAX
+                        ):
                             raise _UnusualError
                         self._marks.append((len(points), len(points) + 1, 0, 0, Flag.RECEIPT_TIME))
                 except _UNUSUAL:
@@ -325,6 +330,11 @@ class Batch:
                 item = Flaw(
                     RejectReason.NO_TIME_FOR_DELTA,
                     "a bare number of a delta channel: a redelivery would count twice",
+                )
+            elif chunk.packet_ids[place] > PACKET_ID_MAX:
+                item = Flaw(
+                    RejectReason.NO_TIME_AT_QOS_2,
+                    "a bare number at QoS 2: send it at QoS 0 or 1, or with its time",
                 )
         if isinstance(item, Flaw):
             rejected.add(0, item)

@@ -12,6 +12,7 @@ from ingest.decode.wire import Seq, WireObject
 
 NOT_AUTHORIZED = 0x87
 TOPIC_NAME_INVALID = 0x90
+PACKET_ID_MAX = 0xFFFF
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Chunk:
     """Deliveries of one source that were read together: parallel lists.
 
     topics       bytes, or str where the source has text
-    packet_ids   0 where there is nothing to acknowledge (QoS 0)
+    packet_ids   0 where there is nothing to acknowledge (QoS 0), above PACKET_ID_MAX at QoS 2
     retained     places of those that came with the retain flag
     allowed      "USCC/ID" of the gateways the sender may publish for; None: all
     every_object give a receipt for objects without `seq` too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -215,3 +216,20 @@ def test_levels_mix_in_one_stream(server: Running):
             (PUBREC, 6),
         ]
     assert server.account().stored == 6
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_bare_number_at_qos_2_is_a_dead_letter(server: Running, version: int):
+    """The contract has it at QoS 0 or 1; with a time it may come at QoS 2."""
+    topic = f"carbon/v1/{USCC}/gw1/R-01/kw"
+    with Client(server.port, version) as client:
+        client.connect()
+        client.publish(b"5", topic, packet_id=7, qos=2)
+        client.publish(b"6", topic, packet_id=8, qos=1)
+        client.publish(json.dumps({"at": recent(), "v": 7}).encode(), topic, packet_id=9, qos=2)
+        assert len([client.receive() for _ in range(3)]) == 3
+    with server.database.connect() as conn:
+        found = conn.execute("SELECT reason, payload FROM dead_letters").fetchall()
+    assert found == [("no_time_at_qos_2", b"5")]
+    account = server.account()
+    assert (account.received, account.stored, account.rejected) == (3, 2, 1)

@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ingest.delivery import Chunk, Receipt
 from ingest.metrics import CLOSED, STALE_ACKNOWLEDGEMENTS
@@ -138,12 +138,12 @@ class Connection(asyncio.BufferedProtocol):
     # asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        its = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._transport = its
         self.certificate = transport.get_extra_info("peercert")
         address = address_of(transport.get_extra_info("peername"))
         if not self._endpoint.opened(self, address):
-            transport.abort()
+            its.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._transport = None

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from domain.clock import Clock
 from domain.errors import DecodeError
@@ -100,11 +101,11 @@ class _Logger(asyncio.Protocol):
         self.heard_at = server.clock.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(WRITE_BYTES_MAX)
+        its = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._transport = its
+        its.set_write_buffer_limits(WRITE_BYTES_MAX)
         if not self._server.opened(self):
-            transport.abort()
+            its.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._transport = None

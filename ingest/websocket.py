@@ -7,7 +7,7 @@ offered, so a message costs as much memory as it has bytes on the wire, and none
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -41,8 +41,8 @@ class WebSocket(asyncio.Protocol):
         self._stream = Stream(self._frames)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._stream.transport = transport
+        its = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._stream.transport = its
         self._connection.connection_made(self._stream)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from domain.clock import SystemClock
 from domain.interval import format_time
 from domain.registry import Registry
@@ -160,7 +162,7 @@ def running(
     started: list[Ingest] = []
     ready = threading.Event()
     codes: list[int | BaseException] = []
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()  # as `run.main` has it
     tasks: list[asyncio.Task[int]] = []
 
     def on_start(ingest: Ingest) -> None:

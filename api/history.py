@@ -15,7 +15,7 @@ from accounting.factors.load import load as load_library
 from accounting.history.cells import CellFault, Faults, TooManyFaults
 from accounting.history.row import FileDefaults
 from accounting.history.rows import read_history
-from accounting.history.statements import Result, Statement, computed, result, statements
+from accounting.history.statements import Result, Statement, computed, digest, result, statements
 from domain.errors import Fault, FaultyDocument, Refused
 from domain.registry import Registry
 from storage import history
@@ -274,6 +274,20 @@ def unlike_their_rows(conn: Connection, library: FactorLibrary) -> tuple[int, li
             if isinstance(its, str) or its.answer != told[version.id] or its.summary != version.summary:
                 wrong.append((version.enterprise_id, version.year))
     return len(current), wrong
+
+
+def unlike_their_digest(conn: Connection) -> tuple[int, list[tuple[int, int]]]:
+    """How many statements there are, and (enterprise id, year) of those that aren't as they were sent."""
+    count, wrong = 0, []
+    for each in history.statements(conn):
+        count += 1
+        try:
+            found = digest(each.document, each.rows)
+        except (KeyError, TypeError, ValueError):
+            found = b""
+        if found != each.digest:
+            wrong.append((each.enterprise_id, each.year))
+    return count, wrong
 
 
 def _figures(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ pages and as of one moment, so that it may run beside a working server.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -18,10 +20,13 @@ import numpy.typing as npt
 from accounting.channel import READING_DTYPE
 from accounting.due import all_of
 from accounting.factors import load as factors
+from accounting.report.document import canonical
+from accounting.report.forms import ReportFormat
+from accounting.report.texts import Language
 from accounting.run import Accountant, Restated, rules_of
 from accounting.settings import AccountingSettings
 from accounting.work import Cause
-from api.history import unlike_their_rows
+from api.history import unlike_their_digest, unlike_their_rows
 from carbonmeter import evidence_audit
 from carbonmeter.check import Check
 from domain.errors import Unavailable
@@ -64,6 +69,8 @@ def run(
             yield _months(conn)
             yield _history(conn)
             yield _years(conn)
+            yield _statements(conn)
+            yield _published(conn)
             yield _reads(conn)
             tell("reading the evidence log")
             yield from evidence_audit.run(conn)
@@ -102,6 +109,56 @@ def _years(conn: Connection) -> Check:
     for enterprise_id, year in wrong:
         check.fault(f"year {year} of enterprise {enterprise_id} differs from what its rows give")
     return check
+
+
+def _statements(conn: Connection) -> Check:
+    check = Check(4, "statements of history are what was sent")
+    check.compared, wrong = unlike_their_digest(conn)
+    for enterprise_id, year in wrong:
+        check.fault(f"the statement of {year} of enterprise {enterprise_id} isn't the one that was sent")
+    return check
+
+
+def _published(conn: Connection) -> Check:
+    """Published reports: each form kept, with the bytes that were written, and the document as its own hash says."""
+    check = Check(4, "files of published reports are those that went out")
+    wanted = {(str(ReportFormat.JSON), "")} | {
+        (str(form), str(language)) for form in (ReportFormat.XLSX, ReportFormat.PDF) for language in Language
+    }
+    for report in audit.published_files(conn):
+        check.compared += len(report.kept)
+        for form in sorted(wanted - report.kept.keys()):
+            check.fault(f"report {report.id}: {' '.join(form).strip()} is missing")
+        for form, same in report.kept.items():
+            if not same:
+                name = " ".join(form).strip()
+                check.fault(f"report {report.id}: {name} has other bytes than it was written with")
+        if report.document is not None:
+            for fault in document_faults(report.document, report.sha256, report.totals):
+                check.fault(f"report {report.id}: {fault}")
+    return check
+
+
+def document_faults(content: bytes, sha256: str, totals: Mapping[str, str | None]) -> list[str]:
+    """What is wrong with the JSON of a published report, beside what lists tell of it.
+
+    Its hash is computed again from the JSON as it is, without the types of this version, so that reports of any
+    version can be checked.
+    """
+    try:
+        document = json.loads(content)
+        said = document.pop("sha256")
+        told = {each["boundary"]: each["kg"] for each in document["totals"]}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ["its JSON is no report"]
+    faults = []
+    if hashlib.sha256(canonical({**document, "sha256": ""})).hexdigest() != said:
+        faults.append("its JSON isn't the one that its own hash is of")
+    if said != sha256:
+        faults.append("lists tell another hash than its JSON does")
+    if told != totals:
+        faults.append("lists tell other totals than its JSON does")
+    return faults
 
 
 def _reads(conn: Connection) -> Check:

@@ -275,3 +275,34 @@ def history_out_of_order(conn: Connection) -> tuple[int, list[str]]:
             for id_, day, run_id in rows
         ]
     return count, faults
+
+
+class PublishedFiles(NamedTuple):
+    """A published report beside the files kept of it."""
+
+    id: int
+    sha256: str  # of the document, as lists tell it
+    totals: dict[str, str | None]
+    kept: dict[
+        tuple[str, str], bool
+    ]  # (form, language) -> whether the bytes have the digest they were written with
+    document: bytes | None  # the JSON
+
+
+def published_files(conn: Connection) -> Iterator[PublishedFiles]:
+    """Each published report with its files, one after the other."""
+    with conn.cursor(name="published_files") as cursor:
+        cursor.itersize = 50
+        cursor.execute(
+            """
+            SELECT r.id, r.sha256, r.totals,
+                   (SELECT json_agg(json_build_array(format, language, sha256(content) = sha256)
+                                    ORDER BY format, language)
+                    FROM published_files WHERE report_id = r.id),
+                   (SELECT content FROM published_files WHERE report_id = r.id AND format = 'json' AND language = '')
+            FROM published_reports r ORDER BY r.id
+            """
+        )
+        for id_, sha256, totals, files, document in cursor:
+            kept = {(form, language): same for form, language, same in files or []}
+            yield PublishedFiles(id_, sha256, totals, kept, None if document is None else bytes(document))

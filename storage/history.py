@@ -6,10 +6,10 @@ times: the version in force at a moment is the newest of a batch that isn't late
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from psycopg.types.json import Json
 
@@ -149,6 +149,33 @@ def documents(
         [list(statement_ids)],
     )
     return {id_: (document, provenances) for id_, document, provenances in found}
+
+
+class SentStatement(NamedTuple):
+    """A year as it was sent. rows: provenance and cells of each activity, in their order."""
+
+    enterprise_id: int
+    year: int
+    digest: bytes
+    document: Any
+    rows: list[tuple[str, Any]]
+
+
+def statements(conn: Connection) -> Iterator[SentStatement]:
+    """All statements, in the order in which they came."""
+    with conn.cursor(name="statements") as cursor:
+        cursor.itersize = 200
+        cursor.execute(
+            """
+            SELECT s.enterprise_id, s.year, s.digest, s.document,
+                   (SELECT json_agg(json_build_array(provenance, sent) ORDER BY index)
+                    FROM history_rows WHERE statement_id = s.id)
+            FROM history_statements s ORDER BY s.id
+            """
+        )
+        for enterprise_id, year, digest, document, found in cursor:
+            pairs = [(provenance, sent) for provenance, sent in found or []]
+            yield SentStatement(enterprise_id, year, bytes(digest), document, pairs)
 
 
 def rows(conn: Connection, statement_id: int) -> list[RowRecord]:

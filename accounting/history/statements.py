@@ -77,9 +77,23 @@ def _statement(enterprise: Enterprise, year: int, rows: list[SentRow], faults: F
         "period": {"from": period[0].isoformat(), "to": period[1].isoformat()},
         **{name: value for name, value in known.items() if value is not None},
     }
-    said = sorted(json.dumps([row.provenance, row.activity, row.sent], sort_keys=True) for row in rows)
-    digest = hashlib.sha256(json.dumps([head, said], sort_keys=True).encode()).digest()
-    return Statement(enterprise, year, {**head, "activities": [row.activity for row in rows]}, rows, digest)
+    document = {**head, "activities": [row.activity for row in rows]}
+    return Statement(
+        enterprise, year, document, rows, digest(document, [(row.provenance, row.sent) for row in rows])
+    )
+
+
+def digest(document: Mapping[str, Any], rows: Iterable[tuple[str, Mapping[str, str]]]) -> bytes:
+    """SHA-256 of a year as it was sent, whatever the order of its rows.
+
+    rows  provenance and cells of each activity of the document, in their order
+    """
+    head = {name: value for name, value in document.items() if name != "activities"}
+    said = sorted(
+        json.dumps([provenance, activity, sent], sort_keys=True)
+        for activity, (provenance, sent) in zip(document["activities"], rows, strict=True)
+    )
+    return hashlib.sha256(json.dumps([head, said], sort_keys=True).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounting.channel import READING_DTYPE
-from carbonmeter.audit import DayDigests, emissions_mg
+from carbonmeter.audit import DayDigests, document_faults, emissions_mg
 from carbonmeter.main import main
 from carbonmeter.publisher import Notary
 from carbonmeter.signing_keys import SigningKeys
@@ -114,6 +114,7 @@ def _books(database_server: DatabaseServer, home: Path) -> Iterator[Database]:
             wait_for(lambda: _signed(database.url), 60)
             _read(server.http_url, key)
             assert server.stop() == 0
+        assert main(["reports", "publish", USCC, "2024", "--why", "kept", "--by", "tests"]) == 0
         with database.connect() as conn:
             accounts.fold(conn)
         yield database
@@ -165,6 +166,11 @@ def test_books_that_are_right_are_found_right(copied: str, capsys: pytest.Captur
     assert [check["name"] for check in answer["checks"] if check["faults"]] == []
     assert {check["promise"] for check in answer["checks"]} == {1, 2, 3, 4, 5}
     assert [check["name"] for check in answer["checks"] if not check["compared"]] == []
+    page = (Path(__file__).parents[2] / "docs/verify.md").read_text()
+    told = [line.split(" | ") for line in page.splitlines() if line[:3].strip("| ").isdigit()]
+    assert sorted((int(promise[1:]), name.rstrip(" |")) for promise, name in told) == sorted(
+        (check["promise"], check["name"]) for check in answer["checks"]
+    )
     assert main(["verify", "--no-recompute"]) == 0
     assert "the promises hold" in capsys.readouterr().out
     assert copied
@@ -195,6 +201,8 @@ SIGNED = "signed checkpoints of the evidence log hold"
 UNGUARDED = "; ".join(
     f"ALTER TABLE evidence_{table} DISABLE TRIGGER USER" for table in ("records", "leaves", "checkpoints")
 )
+PUBLISHED = "files of published reports are those that went out"
+UNSEALED = "; ".join(f"ALTER TABLE published_{table} DISABLE TRIGGER USER" for table in ("files", "reports"))
 PARTITION = "readings_2024_01"  # a ctid names a row of one partition
 
 
@@ -261,7 +269,10 @@ PARTITION = "readings_2024_01"  # a ctid names a row of one partition
         ),
         (
             "UPDATE history_statements SET document = replace(document::text, '10', '11')::json",
-            {"years of history are what their rows give when computed again"},
+            {
+                "years of history are what their rows give when computed again",
+                "statements of history are what was sent",
+            },
         ),
     ],
 )
@@ -278,6 +289,36 @@ def test_each_broken_promise_is_found(
     assert set(broken) == found
     assert all(broken.values())
     assert main(["verify", "--no-recompute"]) == (1 if found - {RECOMPUTED} else 0)
+
+
+def test_each_fault_of_a_published_report_is_told(copied: str, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = "replace(convert_from(content, 'UTF8'), 'Works 1', 'Works 2')"
+    with connect(copied) as conn:
+        for statement in (
+            UNSEALED,
+            "UPDATE published_files SET content = content || '\\x00' WHERE format = 'pdf' AND language = 'zh'",
+            "DELETE FROM published_files WHERE format = 'xlsx' AND language = 'en'",
+            f"UPDATE published_files SET content = convert_to({changed}, 'UTF8') WHERE format = 'json'",
+            "UPDATE published_files SET sha256 = sha256(content) WHERE format = 'json'",
+            "UPDATE published_reports SET sha256 = 'x', totals = '{}'",
+            "UPDATE history_rows SET sent = '{}'",
+        ):
+            conn.execute(statement.encode())
+    answer = _verify(capsys, "--no-recompute")
+    shown = {check["name"]: check["shown"] for check in answer["checks"] if check["faults"]}
+    assert shown.pop(PUBLISHED) == [
+        "report 1: xlsx en is missing",
+        "report 1: pdf zh has other bytes than it was written with",
+        "report 1: its JSON isn't the one that its own hash is of",
+        "report 1: lists tell another hash than its JSON does",
+        "report 1: lists tell other totals than its JSON does",
+    ]
+    assert list(shown) == ["statements of history are what was sent"]
+
+
+def test_a_report_that_is_no_json_is_a_fault() -> None:
+    for content in (b"", b"{", b"[]", b"{}", b'{"sha256": 1, "totals": [1]}'):
+        assert document_faults(content, "", {}) == ["its JSON is no report"]
 
 
 def test_a_proof_is_checked_from_its_file_alone(

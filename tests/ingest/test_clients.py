@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
@@ -16,6 +19,7 @@ from gmqtt.storage import PersistentStorage
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.conftest import missing
 from tests.ingest.beds import NOW_MS, TOPIC, Running, form_a, reading
 from tests.servers import Mosquitto, wait_for
 
@@ -143,6 +147,38 @@ def test_gmqtt(server: Running, cutter: Cutter):
         await client.disconnect()
 
     asyncio.run(push())
+    assert_all_are_there(server, cutter)
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
+def test_mosquitto_pub(server: Running, cutter: Cutter, version: str):
+    program = shutil.which("mosquitto_pub")
+    if program is None:
+        missing("broker", "no mosquitto_pub on this machine (apt install mosquitto-clients)")
+    kept = ["-c", *(["-x", "60"] if version == "mqttv5" else [])]
+    done = subprocess.run(
+        [program, "-p", str(cutter.port), "-V", version, "-i", "pub", *kept, "-q", "1", "-t", TOPIC, "-l"],
+        input=b"".join(payload(number) + b"\n" for number in range(COUNT)),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert_all_are_there(server, cutter)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_mqtt_js(server: Running, cutter: Cutter, version: int):
+    node, folder = shutil.which("node"), Path(__file__).parent / "mqttjs"
+    if node is None or not (folder / "node_modules/mqtt").exists():
+        pytest.skip("no MQTT.js on this machine (Node.js, and `npm ci` in tests/ingest/mqttjs)")
+    done = subprocess.run(
+        [node, str(folder / "push.js"), str(cutter.port), str(version), TOPIC],
+        input=b"".join(payload(number) + b"\n" for number in range(COUNT)),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
     assert_all_are_there(server, cutter)
 
 

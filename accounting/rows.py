@@ -21,6 +21,20 @@ def stretches(days: Rows) -> list[tuple[int, int]]:
     return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
+def bridged(days: Rows, most: int) -> Rows:
+    """The days, in order, with the shortest gaps between them filled, so that they are at most `most` stretches."""
+    gaps = np.diff(days)
+    cuts = np.flatnonzero(gaps > 1)
+    if len(cuts) < most:
+        return days
+    widest = np.sort(cuts[np.argsort(gaps[cuts], kind="stable")[len(cuts) - most + 1 :]])
+    firsts = days[np.concatenate([[0], widest + 1])]
+    lasts = days[np.concatenate([widest, [len(days) - 1]])]
+    return np.concatenate(
+        [np.arange(first, last + 1) for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)]
+    )
+
+
 def joined(pieces: Sequence[Rows], dtype: np.dtype[Any]) -> Rows:
     """Records one after the other, by their bytes: numpy compares the fields of each piece with those of the next."""
     return np.frombuffer(bytearray(b"".join([piece.tobytes() for piece in pieces])), dtype)

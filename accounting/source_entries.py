@@ -16,14 +16,15 @@ from accounting.factors.load import FactorLibrary, SourceFactor
 from accounting.plain_sources import Job, Plain, plain_jobs
 from accounting.plain_sources import recompute as recompute_plain
 from accounting.points import Touched, touched_days
-from accounting.rows import by_id, columns_of, stretches
-from accounting.sources import SourceStretch, Window, points_of, source_stretches
-from accounting.substitution import affected, filling_rules, reach
+from accounting.rows import bridged, by_id, columns_of, stretches
+from accounting.sources import SourceStretch, Window, lacking_days, points_of, source_stretches
+from accounting.substitution import affected, filling_rules, looks_at_months, reach
 from accounting.work import Cause, EnterpriseWork, Memory, Rows, SourceWork, TickResult
 from domain.interval import INTERVALS_PER_DAY, Calendar
 from domain.ledger import ACCOUNT_SERIES, SERIES_PER_GAS, Trait
 from domain.registry import Enterprise, Source
 
+STRETCHES_MAX = 4  # of days of a source that are recomputed apart; each looks at its whole years
 SOURCE_DAYS_MAX = 4_000  # recomputed together, each of about 10 KB with what it is made of
 
 
@@ -57,7 +58,7 @@ class SourcesRun:
                 points = points_of(work.enterprise, source, self._rules)
                 days, cause = touched_days(points, touched)
                 if cause is not None:
-                    days = affected(filling_rules(source, self._rules), days, self._calendar)
+                    days = self._affected(work.enterprise, source, days)
                 own = work.sources.get(source.id)
                 if own is not None and source.id in spans:
                     mine = self._own_days(
@@ -77,6 +78,33 @@ class SourcesRun:
                 together, days_together = [], 0
         if together:
             self._source_jobs(together)
+
+    def _affected(self, enterprise: Enterprise, source: Source, touched: Rows) -> Rows:
+        """The days whose entries may change where the consumption of `touched` did.
+
+        Where only `electricity_highest_month` fills, a day that lacks nothing is what its own consumption says,
+        whatever happened elsewhere in its year: the touched days and those that lack something are enough.
+        """
+        applied = filling_rules(source, self._rules)
+        days = affected(applied, touched, self._calendar)
+        if not looks_at_months(applied) or not len(days):
+            return days
+        ids = [point.id for point in points_of(enterprise, source, self._rules)]
+        bounds = self._books.day_bounds(ids)
+        ledger = self._books.source_bounds([source.id])
+        # beyond these nothing is known, and so nothing is filled, and there are no entries to take back
+        last_day = max(last for _, last in [*bounds.values(), *ledger.values(), (0, int(touched.max()))])
+        first_day, end_day = int(days[0]), min(int(days[-1]), last_day) + 1
+        if first_day >= end_day:
+            return touched
+        rows = by_id(
+            self._books.consumption(sorted(ids), [first_day] * len(ids), [end_day - 1] * len(ids)),
+            "channel_id",
+            ids,
+        )
+        window = Window(first_day, {id_: dense_days(rows[id_], first_day, end_day) for id_ in ids})
+        lacking = lacking_days(enterprise, source, window, first_day, end_day, self._calendar)
+        return bridged(np.union1d(touched, np.intersect1d(lacking, days)), STRETCHES_MAX)
 
     def _spans(self, group: Sequence[EnterpriseWork]) -> dict[int, tuple[int, int]]:
         """First and end day of what there can be of each source to be recomputed by itself, by its id."""

@@ -210,15 +210,43 @@ def _amounts(
             point = enterprise.points[term.point]
             rows[point.id] = _without_gaps(enterprise, point, rule, rows, first_us, count, output)
     total, states = sum_of_terms(enterprise, version.terms, multipliers, rows, first_us, count)
-    if rule.code == HIGHEST_MONTH:
-        expected = np.zeros(count, bool)
-        for term in version.terms:
-            expected |= valid_intervals(enterprise, term.point, first_us, count)
-        total, states = fill_months(total, states, expected, window.first_day, calendar)
     wanted = slice(
         (day - window.first_day) * INTERVALS_PER_DAY, (until - window.first_day) * INTERVALS_PER_DAY
     )
+    if rule.code == HIGHEST_MONTH:
+        expected = _expected(enterprise, version, first_us, count)
+        total, states = fill_months(total, states, expected, window.first_day, calendar, wanted)
     return total[wanted], states[wanted]
+
+
+def _expected(enterprise: Enterprise, version: SourceVersion, first_us: int, count: int) -> Bools:
+    """On which of `count` intervals from `first_us` on a sum has a valid part."""
+    expected = np.zeros(count, bool)
+    for term in version.terms:
+        expected |= valid_intervals(enterprise, term.point, first_us, count)
+    return expected
+
+
+def lacking_days(
+    enterprise: Enterprise, source: Source, window: Window, first_day: int, end_day: int, calendar: Calendar
+) -> Int64:
+    """The days of [first_day, end_day) on which something of a source's sum is missing that is expected."""
+    found = [np.empty(0, np.int64)]
+    day = first_day
+    while day < end_day:
+        version: SourceVersion | None = dated_value(source.versions, day)
+        until = min(
+            [end_day, *(d.from_day for d in source.versions if d.from_day is not None and d.from_day > day)]
+        )
+        if version is not None:
+            _, _, multipliers = term_unit(enterprise, version.terms)
+            first_us, count = calendar.day_start(day), (until - day) * INTERVALS_PER_DAY
+            rows = window.days(day, until)
+            _, states = sum_of_terms(enterprise, version.terms, multipliers, rows, first_us, count)
+            lacks = (states & 3 == Quality.MISSING) & _expected(enterprise, version, first_us, count)
+            found.append(day + np.flatnonzero(lacks.reshape(-1, INTERVALS_PER_DAY).any(axis=1)))
+        day = until
+    return np.concatenate(found)
 
 
 def _without_gaps(

@@ -78,6 +78,13 @@ def affected(applied: list[SubstitutionRule], days: Int64, calendar: Calendar) -
     return np.unique(np.concatenate(found))
 
 
+def looks_at_months(applied: list[SubstitutionRule]) -> bool:
+    """Whether all that these rules fill is by `electricity_highest_month`: a change then reaches over its year, but to
+    the days alone that lack something.
+    """
+    return bool(applied) and all(rule.code == HIGHEST_MONTH for rule in applied)
+
+
 def output_points(enterprise: Enterprise, applied: list[SubstitutionRule]) -> list[Point]:
     """The points of the enterprise's one product, whose output scales what is filled."""
     if not any(rule.code == GAP_MEAN for rule in applied) or len(enterprise.products) != 1:
@@ -184,13 +191,20 @@ def _output_ratio(output: tuple[Int64, Bools] | None, start: int, end: int, shif
 
 
 def fill_months(
-    total: Int64, states: Int16, expected: Bools, first_day: int, calendar: Calendar
+    total: Int64,
+    states: Int16,
+    expected: Bools,
+    first_day: int,
+    calendar: Calendar,
+    wanted: slice | None = None,
 ) -> tuple[Int64, Int16]:
     """A source's sum with what is missing filled by `electricity_highest_month`, in the years that are whole here.
 
     total, states  int64, int16 (n,)  of whole days from `first_day` on
     expected       bool (n,)          whether the source has a valid part
+    wanted         intervals that are asked for; months without one of them are left as they are (None: all are)
     """
+    wanted = wanted or slice(0, len(total))
     known = states & 3 != Quality.MISSING
     filled, new_states = total.copy(), states.copy()
     end_day = first_day + len(total) // INTERVALS_PER_DAY
@@ -199,12 +213,14 @@ def fill_months(
         if year >= first_day:
             months = [calendar.month_start(year, each) for each in range(14)]
             places = [(month - first_day) * INTERVALS_PER_DAY for month in months]
-            _fill_year(places, filled, new_states, expected, known)
+            _fill_year(places, filled, new_states, expected, known, wanted)
         year = calendar.year_start(year, 1)
     return filled, new_states
 
 
-def _fill_year(places: list[int], total: Int64, states: Int16, expected: Bools, known: Bools) -> None:
+def _fill_year(
+    places: list[int], total: Int64, states: Int16, expected: Bools, known: Bools, wanted: slice
+) -> None:
     """Fill one year in place; `places` are where its months begin, and January and February after it."""
     spans = list(pairwise(places[:13]))
     complete = [sum(map(int, total[a:b])) for a, b in spans if (expected[a:b] & known[a:b]).all()]
@@ -213,8 +229,12 @@ def _fill_year(places: list[int], total: Int64, states: Int16, expected: Bools, 
         return
     last_known = places[0] + int(later[-1])
     for first, end in spans:
-        missing = np.flatnonzero((expected & ~known)[first:end])
+        if end <= wanted.start or first >= wanted.stop:
+            continue
+        missing = np.flatnonzero(expected[first:end] & ~known[first:end])
         missing = missing[first + missing < last_known]  # closed
+        if not len(missing):
+            continue
         share = _spread(max(complete), end - first)[missing]
         total[first + missing] = share
         states[first + missing] = (states[first + missing] & ~3) | SUBSTITUTED

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounting.factors.load import load as load_library
+from accounting.rows import bridged
 from accounting.substitution import SUBSTITUTED, affected, fill_gaps, fill_months, reach
 from carbonmeter.catalogue import FactorCatalogue
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY, Calendar
 from domain.reading import Flag, Quality, pack
 from tests.accounting.bed import REGISTER, T0, Bed, Sent, enterprise
 from tests.domain.documents import faults
-from tests.servers import Database
+from tests.servers import Database, DatabaseServer
 
 CALENDAR = Calendar()
 RULES = load_library().tables.substitutions
@@ -267,6 +268,69 @@ def test_a_day_that_changes_later_restates_the_gaps_filled_by_it(bed: Bed) -> No
     bed.store([Sent(T0 + (DAY + 3) * INTERVAL_US, 110, revision=1)])
     bed.tick()
     assert entries(bed, first + 2, first + 3) == [(50 * MG_PER_KWH, FILLED)]
+
+
+def _year(bed: Bed, steps: list[list[Sent]], each: bool) -> list[tuple[Any, ...]]:
+    """The ledger and its months after the readings of these steps, with a tick after `each`."""
+    for step in steps:
+        bed.store(step)
+        if each:
+            bed.tick()
+    bed.tick()
+    return [*bed.ledger().items(), *bed.months()]
+
+
+MONTH_SPANS = st.tuples(st.integers(0, 120), st.integers(1, 40), st.integers(1, 60), st.integers(0, 1))
+
+
+@settings(max_examples=8)
+@given(st.lists(MONTH_SPANS, min_size=2, max_size=5))
+def test_the_highest_month_in_ticks_gives_what_all_at_once_gives(
+    plain_server: DatabaseServer, spans: list[tuple[int, int, int, int]]
+) -> None:
+    """Days in any order, with gaps that close and months that grow: (first day, days, value, revision)."""
+    steps = [
+        [
+            Sent(T0 + (day + 1) * DAY * INTERVAL_US, value, revision=revision)
+            for day in range(first, first + days)
+        ]
+        for first, days, value, revision in spans
+    ]
+    channel = {**DELTA, "period": "P1D"}
+    answers = []
+    for each in (False, True):
+        with plain_server.database() as database, database.connect() as conn:
+            bed = Bed(conn)
+            bed.register(enterprise({"E-01": [channel]}, [grid("electricity_highest_month")]))
+            answers.append(_year(bed, steps, each))
+    assert answers[0] == answers[1]
+
+
+def test_days_that_lack_nothing_are_left_alone_by_the_rest_of_their_year(bed: Bed) -> None:
+    """The highest month's amount fills the others' gaps; that it grows changes these, and no other day is written."""
+    channel = {**DELTA, "period": "P1D", "valid_from": "2023-03-01T00:00:00+08:00"}
+    bed.register(enterprise({"E-01": [channel]}, [grid("electricity_highest_month")]))
+    gap = 40  # in April, which is then no whole month
+    stamps = {day: T0 + (day + 1) * DAY * INTERVAL_US for day in range(62)}
+    bed.store([Sent(at, 96) for day, at in stamps.items() if day != gap])
+    bed.tick()
+    filled = sum(mg for mg, _ in entries(bed, gap * DAY, (gap + 1) * DAY))
+    assert filled > DAY * MG_PER_KWH  # March has 31 days, April 30
+    bed.store([Sent(stamps[3], 96 * 32, revision=1)])  # all of March is twice as much
+    bed.tick()
+    assert sum(mg for mg, _ in entries(bed, gap * DAY, (gap + 1) * DAY)) == 2 * filled
+    written = bed.conn.execute(
+        "SELECT DISTINCT day FROM ledger_days WHERE (SELECT max(id) FROM runs) = ANY (run_ids) ORDER BY 1"
+    ).fetchall()
+    assert [day - CALENDAR.day(T0) for (day,) in written] == [3, gap]
+
+
+def test_stretches_are_bridged_where_their_gaps_are_shortest() -> None:
+    days = np.array([1, 2, 4, 9, 10, 30])
+    assert bridged(days, 4).tolist() == days.tolist()
+    assert bridged(days, 3).tolist() == [1, 2, 3, 4, 9, 10, 30]
+    assert bridged(days, 2).tolist() == [*range(1, 11), 30]
+    assert bridged(days, 1).tolist() == list(range(1, 31))
 
 
 def test_registers_and_sources_without_a_rule_stay_missing(bed: Bed) -> None:

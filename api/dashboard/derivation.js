@@ -85,10 +85,21 @@ function sumPieces(answer, zoom) {
   return [
     h("p", { class: "answer" }, h("data", { value: answer.co2e_kg ?? "" }, value), " ", h("span", { class: "unit" }, unit ? `${unit} CO₂e` : "")),
     answer.co2e_kg === null ? h("p", {}, t("derivation.nothing")) : h("p", { class: "equation" }, exact),
+    ...wantedPieces(answer.missing_factors),
     h("p", { class: "chips" }, qualityMark(answer.quality, null, true), flagChips(answer.flags)),
     h("p", { class: "muted" }, t("derivation.sum", { count: answer.intervals_known })),
     zoom ? h("button", { type: "button", onclick: zoom.go }, zoom.label) : null,
   ];
+}
+
+/** What emissions are missing for want of: the figure, since when, why, and what to do. */
+function wantedPieces(wanted) {
+  return wanted.map((one) => {
+    const what = [one.name, one.fuel ?? one.material ?? one.area, one.year, one.unit].filter(Boolean).join(" · ");
+    return h("div", { class: "wanted", role: "note" },
+      h("p", {}, h("strong", {}, t("derivation.wanted")), what ? ` ${what}` : "", h("span", { class: "muted" }, ` ${one.from} – ${one.to}`)),
+      h("p", {}, one.why), h("p", {}, one.do));
+  });
 }
 
 function pairs(entries) {

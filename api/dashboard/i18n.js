@@ -232,6 +232,7 @@ const STRINGS = {
   "derivation.committed": ["Committed", "入库时间"],
   "derivation.aside": ["set aside", "未采用"],
   "derivation.nothing": ["Nothing is known of this source in this period.", "该排放源在此时段没有已知数据。"],
+  "derivation.wanted": ["Factor missing:", "缺少因子："],
   "derivation.sent": ["as sent: {value}", "原始值：{value}"],
   "derivation.json": ["As JSON", "JSON 原文"],
   "derivation.source": ["Source of the factor", "因子出处"],

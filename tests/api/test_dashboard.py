@@ -316,6 +316,29 @@ def test_a_bar_opens_where_its_figure_comes_from(open_page: Open, site: Site) ->
     expect(drawer).to_be_hidden()
 
 
+def test_a_figure_that_wants_a_factor_says_which_and_what_to_do(open_page: Open) -> None:
+    wanted = {
+        "from": "2026-03-10", "to": "2026-03-11", "name": "emission_factor", "unit": "tCO2/MWh", "fuel": None,
+        "material": None, "area": "430000", "year": 2026, "edition": None,
+        "why": "no electricity factor of this area", "do": "register the parameter emission_factor",
+    }  # fmt: skip
+
+    def without_factor(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json={**answer, "co2e_kg": None, "missing_factors": [wanted]})
+
+    page = settled(open_page(e=scene.STEEL, v="month", s="table"))
+    page.route("**/derivation?*", without_factor)
+    page.locator("#emissions-table tbody tr", has_text="10 Mar").locator("button").first.click()
+    expect(page.locator("#derivation-body")).to_have_attribute("data-state", "ready")
+    note = page.locator("#derivation-body .wanted")
+    expect(note).to_have_count(1)
+    expect(note).to_contain_text("Factor missing: emission_factor · 430000 · 2026 · tCO2/MWh")
+    expect(note).to_contain_text("2026-03-10 – 2026-03-11")
+    expect(note).to_contain_text(wanted["why"])
+    expect(note).to_contain_text(wanted["do"])
+
+
 def test_a_bar_of_a_month_can_be_opened_as_its_day(open_page: Open) -> None:
     page = settled(open_page(e=scene.STEEL, v="month", s="table"))
     page.locator("#emissions-table tbody tr", has_text="10 Mar").locator("button").first.click()

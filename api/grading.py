@@ -79,7 +79,9 @@ def scheme_in_force(conn: Connection, month: int) -> Scheme:
 
 
 def gather(session: Session, month: int, kind: str) -> list[GradeInputs]:
-    """Of every registered enterprise, by USCC. The session must see all of them (`Session.everything`)."""
+    """Of every registered enterprise, by USCC; ANNUAL: of those of whose year something was reported or verified. The
+    session must see all of them (`Session.everything`).
+    """
     known, calendar = session.known, session.calendar
     start, end = first_day(session, month - _MONTHS + 1), first_day(session, month + 1)
     months = {first_day(session, each): each for each in range(month - _MONTHS + 1, month + 1)}
@@ -122,8 +124,7 @@ def gather(session: Session, month: int, kind: str) -> list[GradeInputs]:
             )
         own_stated = stated[enterprise.id]
         of_year = reported.get(enterprise.id)
-        is_verified = kind == ANNUAL and of_year is not None and of_year.kind == "verified"
-        if kind == ANNUAL and not is_verified:
+        if kind == ANNUAL and of_year is None:
             continue
         found.append(
             GradeInputs(
@@ -137,9 +138,9 @@ def gather(session: Session, month: int, kind: str) -> list[GradeInputs]:
                 figures=own_stated.without_overlaps(),
                 products=own_stated.products(benchmark_table(), calendar.date(end - 1)),
                 facts=tuple(own_stated.facts),
-                reported=None if is_verified else of_year,
+                reported=of_year,
                 previous=previous.get(enterprise.id),
-                verified_mg=of_year.co2e_mg if is_verified and of_year is not None else None,
+                verified_mg=of_year.co2e_mg if kind == ANNUAL and of_year is not None else None,
                 factor_sets=tuple(factor_sets.get(enterprise.id, ())),
                 two_high="two_high" in (dated_value(enterprise.flags, end - 1) or ()),
             )
@@ -205,7 +206,11 @@ def compute(session: Session, month: int, kind: str, scheme: Scheme | None = Non
         raise Refused(f"{month_text(month)} is no year's last month")
     with session.everything():
         used = scheme or scheme_in_force(session.conn, month)
-        return grade_many(gather(session, month, kind), used, is_published=kind == PUBLISHED)
+        found = grade_many(gather(session, month, kind), used, is_published=kind == PUBLISHED)
+    if kind != ANNUAL:
+        return found
+    # Years that were only reported are peers, and aren't graded.
+    return [each for each in found if each.inputs.reported and each.inputs.reported.kind == "verified"]
 
 
 def record(

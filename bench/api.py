@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench import grades
 from bench.bed import Bed, free_port, listens, ready
 from bench.city import City
 from bench.fleet import Fleet
@@ -30,10 +31,12 @@ from domain.interval import Calendar
 from storage import keys
 from storage.database import connect
 
-CASES = ("api-windows", "api-day", "api-month")
+CASES = ("api-windows", "api-grade", "api-ranking", "api-day", "api-month", grades.CASE)
 _HOST = "127.0.0.1"
 _WHAT = {
     "api-windows": "the windows of an enterprise",
+    "api-grade": "the grade of an enterprise",
+    "api-ranking": "the ranking of a district, a thousand on a page",
     "api-day": "an enterprise's yesterday by quarter-hours and sources",
     "api-month": "an enterprise's last 30 days by day, in total",
 }
@@ -56,6 +59,9 @@ def run(
         bed.register(url, fleet.document())
         with connect(url, "carbonmeter bench") as conn:
             entries = city.write(conn, tell)
+            conn.commit()
+            tell("recording grades")
+            grades.record(url, fleet.codes)
             key, _ = keys.create(conn, [keys.Scope.EMISSIONS_READ], name="bench")
         with connect(url, "carbonmeter bench", autocommit=True) as conn:
             conn.execute("VACUUM ANALYZE")  # as after a while of work
@@ -70,7 +76,7 @@ def run(
         contenders: list[Contender] = [
             _Route("select-1", ["/one"], key, floor_port, client, sizes, Meter({"floor": [floor.pid]}))
         ]
-        for case in CASES:
+        for case in _WHAT:
             if case in cases:
                 paths = _paths(case, city, calendar, today)
                 _check(case, api_port, paths[0], key)
@@ -92,15 +98,22 @@ def run(
         ]
         rivals = {"select-1": results.turns["select-1"]}
         rows.append(row_of(case, "ms", results.turns[case], rivals, notes, is_speed=False))
-    return rows
+    if grades.CASE in cases:
+        tell(f"grading {sizes.graded} enterprises")
+        rows.append(grades.measure(sizes.graded, sizes.rounds))
+    return [row for case in CASES for row in rows if row.case == case]
 
 
 def _paths(case: str, city: City, calendar: Calendar, today: int) -> list[str]:
+    if case == "api-ranking":
+        return ["/v1/districts/430300/ranking?limit=1000"]
+
     def text(day: int) -> str:
         return calendar.text(calendar.day_start(day)).replace("+", "%2B")
 
     query = {
         "api-windows": "windows",
+        "api-grade": "grade",
         "api-day": f"emissions?from={text(today - 1)}&to={text(today)}&granularity=15m&by=source&limit=1000",
         "api-month": f"emissions?from={text(today - 30)}&to={text(today)}&granularity=day&by=total",
     }[case]
@@ -117,7 +130,12 @@ def _check(case: str, port: int, path: str, key: str) -> None:
             answer: Any = json.load(response)
     except urllib.error.HTTPError as error:
         raise Refused(f"{case}: {error.code} {error.read().decode('utf-8', 'replace')[:500]}") from error
-    amounts = [item["co2e_kg"] for item in answer["items"]] if "items" in answer else [_window(answer, "7d")]
+    if case == "api-grade":
+        amounts = [answer["emissions_t"]]
+    elif "items" in answer:
+        amounts = [item["label" if case == "api-ranking" else "co2e_kg"] for item in answer["items"]]
+    else:
+        amounts = [_window(answer, "7d")]
     if not amounts or any(each is None for each in amounts):
         raise Refused(f"{case}: amounts are missing in the answer to {path}")
 

@@ -51,6 +51,7 @@ class ApiSizes:
     enterprises: int = size(1_000, "enterprises of the city")
     sources: int = size(3, "emission sources of each")
     days: int = size(400, "days that the ledger has of each enterprise that is asked for")
+    graded: int = size(10_000, "enterprises that are graded at once")
     asked: int = size(
         50, "enterprises that are asked for; the others have as many days as a month and its edges need"
     )
@@ -73,4 +74,4 @@ QUICK_INGEST = IngestSizes(
 QUICK_KERNELS = KernelSizes(
     rounds=1, channels=50, intervals=2_976, readings=10**5, restated=5, days=60, compiled=0
 )
-QUICK_API = ApiSizes(rounds=1, seconds=0.5, enterprises=20, asked=5, days=60)
+QUICK_API = ApiSizes(rounds=1, seconds=0.5, enterprises=20, asked=5, days=60, graded=200)

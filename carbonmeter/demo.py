@@ -14,25 +14,33 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 from accounting.factors import load as factors
+from accounting.grades.inputs import month_number
+from accounting.grades.statements import FIGURE, key_of
+from api import grading
+from api.context import Context, open_pool
 from api.history import SentFile, import_file
 from carbonmeter.catalogue import FactorCatalogue
 from carbonmeter.client import Client
 from carbonmeter.embedded import EmbeddedDatabase
 from carbonmeter.services import NAMES, Supervisor
 from carbonmeter.settings import PREFIX, Address, Settings
+from carbonmeter.signing_keys import SigningKeys
 from domain.clock import SystemClock
 from domain.errors import Refused, Unavailable
 from domain.interval import Calendar
 from simulators.city import PARK_ENTERPRISES, PLANT_USCC
+from simulators.figures import figures_of
 from simulators.gateway import Link
-from simulators.history import FIRST_YEAR, LAST_YEAR, history_csv
+from simulators.history import FIRST_YEAR, LAST_YEAR, VERIFIED_YEAR, history_csv
 from simulators.run import Progress, Simulation
 from simulators.scene import Scene
-from storage import keys, partitions, registry
+from storage import grades, history, keys, partitions, registry
 from storage.database import Connection, connect, guard, versions
+from storage.grades import NewStatement
 from storage.keys import Scope
 from storage.migrate import migrate
 
@@ -137,6 +145,8 @@ def serving(
             url, ensure = settings.database, None
         scene = Scene.load(folder(settings)) or make_scene()
         key = prepare(settings, url, scene, say)
+        if scene.city is not None:
+            _grade(settings, url, say)
         scene.save(folder(settings))
         supervisor = Supervisor(settings, NAMES, url, config, ensure)
         stack.callback(supervisor.stop)
@@ -176,6 +186,7 @@ def prepare(settings: Settings, url: str, scene: Scene, say: Callable[[str], Non
             say(f"registered the demo city: {counts['enterprise']} enterprises, {counts['channel']} channels")
         conn.commit()
         _bring_history(conn, scene, say)
+        _state_figures(conn, scene)
         partitions.keep_ahead(conn, scene.horizon_us)
         conn.commit()
         path = folder(settings) / "key"
@@ -200,6 +211,39 @@ def _bring_history(conn: Connection, scene: Scene, say: Callable[[str], None]) -
     done = import_file(conn, known, factors.load(), file, by="demo", why=why, this_year=LAST_YEAR + 1)
     if done.batch is not None:
         say(f"brought in {len(done.years)} years of history, of {FIRST_YEAR} to {LAST_YEAR}")
+
+
+def _state_figures(conn: Connection, scene: Scene) -> None:
+    """The value added of those years, which grades stand on; nothing new where it is stated already."""
+    if scene.city is None:
+        return
+    known = registry.load(conn)
+    names = {each.id: each.uscc for each in known.enterprises.values()}
+    tonnes: dict[str, dict[int, Fraction]] = {}
+    for version in history.in_force(conn):
+        amount = Fraction(version.summary["account_tco2e"])
+        if amount > 0:
+            tonnes.setdefault(names[version.enterprise_id], {})[version.year] = amount
+    document = figures_of(tonnes, scene.seed)
+    new = [
+        NewStatement(known.enterprises[each["uscc"]].id, FIGURE, key_of(FIGURE, figure), figure)
+        for each in document["statements"]
+        for figure in each["figures"]
+    ]
+    grades.state(conn, new, "demo", document["why"])
+    conn.commit()
+
+
+def _grade(settings: Settings, url: str, say: Callable[[str], None]) -> None:
+    """The annual grades of the last verified year; none new where they are recorded already."""
+    with open_pool(settings.api(url)) as pool:
+        context = Context(settings.api(url), pool, SystemClock(), factors.load())
+        with context.session(None) as session, pool.connection() as conn, conn.transaction():
+            month = month_number(VERIFIED_YEAR, 12)
+            keys_ = SigningKeys(settings.signing_keys_folder)
+            kept, _ = grading.run(session, conn, month, grading.ANNUAL, keys_)
+    if kept:
+        say(f"graded {kept} enterprises by their verified year {VERIFIED_YEAR}")
 
 
 def run(

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 
+from api.settings import ApiSettings
+from carbonmeter.publication import Grader
 from carbonmeter.signing_keys import SigningKeys
 from domain.errors import CarbonmeterError, Refused, Unavailable
 from storage import evidence, services
@@ -74,22 +76,29 @@ class Notary:
             )
 
 
-def main(database_url: str, keys: SigningKeys, folder: Path, stop: threading.Event) -> None:
-    """Work until told to stop."""
+def main(settings: ApiSettings, keys: SigningKeys, folder: Path, stop: threading.Event) -> None:
+    """Work until told to stop, on the database of these settings."""
+    database_url = settings.database
     seen = folder / "checkpoint"
 
     def notary(conn: Connection) -> Callable[[], float]:
         return Notary(conn, keys, seen).step
 
+    grader = Grader(settings, keys)
+    works: dict[str, Callable[[Connection], Callable[[], float]]] = {
+        "evidence": notary,
+        "grades": lambda _conn: grader.step,
+    }
     workers = [
         threading.Thread(target=_work, args=(name, database_url, begin, stop), name=name)
-        for name, begin in (("evidence", notary),)
+        for name, begin in works.items()
     ]
-    for worker in workers:
-        worker.start()
-    _beat(database_url, stop)
-    for worker in workers:
-        worker.join()
+    with grader:
+        for worker in workers:
+            worker.start()
+        _beat(database_url, stop)
+        for worker in workers:
+            worker.join()
 
 
 def _work(

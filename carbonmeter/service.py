@@ -37,7 +37,7 @@ def _publisher(settings: Settings, database_url: str, _place: int) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     folder = settings.signing_keys_folder
-    main(database_url, SigningKeys(folder), folder, stop)
+    main(settings.api(database_url), SigningKeys(folder), folder, stop)
     return 0
 
 

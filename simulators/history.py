@@ -19,6 +19,7 @@ from simulators.enterprise import EnterpriseProfile, SourceProfile
 from simulators.shape import noise
 
 FIRST_YEAR, LAST_YEAR = 2020, 2024
+VERIFIED_YEAR = LAST_YEAR - 1  # the last one that was verified, of plants of the national market
 _HOURS = 8760
 _LOAD = 0.82  # of nominal, over a year
 _FALL = 0.985  # from a year to the next
@@ -49,7 +50,7 @@ def _rows(enterprise: EnterpriseProfile, place: int, seed: int) -> Iterator[dict
                 continue
             amount, unit = found
             estimated = source.fuel in ("diesel", "gasoline") and not watched
-            provenance = "verified" if "ets" in enterprise.flags and year < LAST_YEAR else "reported"
+            provenance = "verified" if "ets" in enterprise.flags and year <= VERIFIED_YEAR else "reported"
             yield {
                 "uscc": enterprise.uscc,
                 "name": enterprise.name_zh,

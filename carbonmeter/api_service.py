@@ -24,6 +24,7 @@ def main(settings: Settings, database_url: str) -> None:
             database_url,
             clock=settings.clock_rules,
             payload_bytes_max=settings.packet_bytes_max,
+            dead_letters=settings.dead_letters,
             formats=settings.formats,
         ),
         SystemClock(),

@@ -27,6 +27,7 @@ from domain.interval import Calendar, parse_offset, parse_period
 from domain.ledger import SHARDS
 from ingest.directory import ClockRules
 from ingest.formats import Rule, rules_of
+from ingest.pipeline import DeadLetterLimit
 from ingest.settings import BrokerSettings, EndpointSettings, Hj212Settings, IngestSettings
 from ingest.sign_in import is_loopback
 from ingest.tls import ClientCertificates, Identity, TlsSettings
@@ -127,6 +128,16 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ValueError("expected a number above 0")
     return int(text)
+
+
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = 0.0
+    if not 0 < ratio <= 1:
+        raise ValueError("expected a number above 0 and at most 1")
+    return ratio
 
 
 def _range_days(text: str) -> int:
@@ -309,6 +320,12 @@ class Settings:
         None,
         "Messages a second of one MQTT connection; beyond, it isn't read for a while. Unset: no limit.",
     )
+    dead_letter_ratio_max: float = setting(
+        "DEAD_LETTER_RATIO_MAX",
+        _ratio,
+        "0.9",
+        "Ingest stops where more of its last 10,000 deliveries are refused, by half of the gateways: a fault of ours.",
+    )
     connections_per_key_max: int | None = setting(
         "CONNECTIONS_PER_KEY_MAX", _count, None, "MQTT connections of one API key at once. Unset: no limit."
     )
@@ -404,6 +421,10 @@ class Settings:
         return self.signing_keys or self.home / "keys"
 
     @property
+    def dead_letters(self) -> DeadLetterLimit:
+        return DeadLetterLimit(self.dead_letter_ratio_max)
+
+    @property
     def clock_rules(self) -> ClockRules:
         return ClockRules(self.ahead_us, self.far_ahead_us)
 
@@ -469,7 +490,15 @@ class Settings:
                 self.broker, client_id=self.broker_client_id, share_group=self.broker_share_group
             )
         hj212 = None if self.hj212 is None else Hj212Settings(self.hj212.host, self.hj212.port)
-        return IngestSettings(database_url, endpoint, broker, hj212, self.clock_rules, formats=self.formats)
+        return IngestSettings(
+            database_url,
+            endpoint,
+            broker,
+            hj212,
+            self.clock_rules,
+            dead_letters=self.dead_letters,
+            formats=self.formats,
+        )
 
     def accounting(self, database_url: str, place: int = 0) -> AccountingSettings:
         return AccountingSettings(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ from ingest.delivery import Chunk, Receipt
 from ingest.directory import ClockRules
 from ingest.formats import INFLUX_TOPIC, Formats, Rule
 from ingest.metrics import RECEIPTS
-from ingest.pipeline import Bounds, Pipeline
+from ingest.pipeline import Bounds, DeadLetterLimit, Pipeline, TooManyDeadLettersError
 from ingest.topic import PREFIX, READINGS
 from ingest.write import Writer
 from storage import registry
@@ -64,8 +65,11 @@ class HttpSettings:
     clock: ClockRules = field(default_factory=ClockRules)
     bounds: Bounds = field(default_factory=lambda: Bounds(10_000, 50_000, 8 << 20))
     payload_bytes_max: int = PACKET_BYTES_MAX
+    dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     formats: tuple[Rule, ...] = ()
 
+
+log = logging.getLogger(__name__)
 
 InfluxPrecision: TypeAlias = Literal["ns", "us", "ms", "s", "n", "u", "m", "h"]
 
@@ -79,6 +83,11 @@ class _Waiting:
     def committed(self, chunks: Sequence[Chunk], receipts: Sequence[Receipt], committed_us: int) -> None:  # noqa: ARG002
         if not self.done.done():
             self.done.set_result((receipts, committed_us))
+
+
+def _say(failure: asyncio.Future[None]) -> None:
+    if not failure.cancelled() and failure.exception() is not None:
+        log.error("readings by HTTP are refused from now on: %s", failure.exception())
 
 
 class HttpIngest:
@@ -143,8 +152,10 @@ class HttpIngest:
             self._clock,
             rules=self._settings.clock,
             bounds=self._settings.bounds,
+            limit=self._settings.dead_letters,
             formats=Formats(self._settings.formats),
         )
+        pipeline.failure.add_done_callback(_say)
         self._pipeline = pipeline
         try:
             yield
@@ -232,8 +243,14 @@ class HttpIngest:
         return receipts, committed_us
 
     def _busy(self) -> Exception:
-        fault = Fault("", "readings can't be committed just now; send them again")
-        return self._refusal(503, [fault], {"Retry-After": "1"})
+        text, retry_after_s = "readings can't be committed just now; send them again", 1
+        failure = None if self._pipeline is None else self._pipeline.failure
+        if failure is not None and failure.done() and not failure.cancelled():
+            # until a person has looked and started the service again
+            text, retry_after_s = "no readings are taken until the service is started again", 60
+            if isinstance(failure.exception(), TooManyDeadLettersError):
+                text = f"{failure.exception()}; {text}"
+        return self._refusal(503, [Fault("", text)], {"Retry-After": str(retry_after_s)})
 
     def _gateway(self, key: Key | None, uscc: str | None, gateway: str | None) -> tuple[str, str]:
         """(uscc, gateway) that the readings come from."""

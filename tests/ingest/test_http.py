@@ -17,7 +17,7 @@ from api.errors import Problem
 from carbonmeter import postgres
 from domain.clock import SystemClock
 from ingest.http import HttpIngest, HttpSettings
-from ingest.pipeline import Bounds
+from ingest.pipeline import Bounds, DeadLetterLimit
 from storage import keys
 from storage.database import connect
 from tests import servers
@@ -207,6 +207,18 @@ def test_many_at_once_share_batches(client: httpx.Client, registered: Database, 
     for each in threads:
         each.join()
     assert account_of(registered).stored == 160
+
+
+def test_too_many_dead_letters_stop_it_and_it_says_so(registered: Database):
+    app, _ = application(registered, dead_letters=DeadLetterLimit(0.5, 10))
+    mine = make_key(registered, f"{USCC}/gw1")
+    with serving(app) as address, httpx.Client(base_url=address, timeout=60, headers=mine) as own:
+        for _ in range(10):
+            assert own.post("/v1/readings", content=b'{"readings": [{}]}').status_code == 202
+        answer = own.post("/v1/readings", content=good())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "10 of the last 10 deliveries of registered gateways were refused" in answer.text
+    assert account_of(registered).rejected == 10
 
 
 def test_backpressure_and_an_absent_database_are_503():

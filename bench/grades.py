@@ -86,7 +86,9 @@ def record(url: str, codes: Sequence[str]) -> int:
 
 
 def measure(count: int, rounds: int) -> Row:
-    """Grade so many enterprises from closed months, peers and distances too; the best of the rounds [s]."""
+    """Grade so many enterprises from closed months, peers too; the best of the rounds [s]. Distances to the next label
+    are solved as records are written.
+    """
     everybody = made_up([f"9143030000000{number:05d}" for number in range(count)], 680)
     best = float("inf")
     found: list[Grade] = []

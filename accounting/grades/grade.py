@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from accounting.grades.distance import Term, largest_scale
 from accounting.grades.hysteresis import held_label
@@ -68,9 +69,18 @@ class Grade:
     overrides: tuple[Cap, ...]
     is_provisional: bool
     reasons: tuple[str, ...]
-    distance: Distance | None
+    find_distance: Callable[[], Distance | None]
     difference: Fraction | None  # to what was reported, relative
     side: tuple[Fraction, str] | None
+
+    @property
+    def distance(self) -> Distance | None:
+        """To the next label; solved when it is asked for, which takes as long as the grade itself."""
+        return self.find_distance()
+
+
+def _no_distance() -> None:
+    return None
 
 
 def grade(inputs: GradeInputs, scheme: Scheme, peers: PeerTables, *, is_published: bool = False) -> Grade:
@@ -158,9 +168,9 @@ class _Grading:
             self._reasons.append("RECONCILE: differs from what was reported")
         if inputs.two_high:
             self._reasons.append("TWO_HIGH: on the register of high energy and high emission; no effect")
-        distance = None
+        find_distance: Callable[[], Distance | None] = _no_distance
         if score is not None:
-            distance = self._distance(score, raw, held, scored, weights, total, overrides)
+            find_distance = partial(self._distance, score, raw, held, scored, weights, total, overrides)
         return Grade(
             inputs,
             scheme,
@@ -180,7 +190,7 @@ class _Grading:
             overrides,
             self._is_provisional,
             tuple(self._reasons),
-            distance,
+            find_distance,
             difference,
             self._side(),
         )

@@ -126,7 +126,7 @@ def snapshot_hash(inputs: GradeInputs) -> str:
 
 def grade_json(grade: Grade) -> dict[str, Any]:
     """The record's content, but for what the store adds (id, kind, times, supersedes, signature)."""
-    inputs, scheme = grade.inputs, grade.scheme
+    inputs, scheme, distance = grade.inputs, grade.scheme, grade.distance
     names = scheme.names()
     peers = next((each.peers for each in grade.dimensions if each.peers is not None), None)
     return {
@@ -161,9 +161,7 @@ def grade_json(grade: Grade) -> dict[str, Any]:
         "months": grade.months,
         "matched_months": {each.code: each.months for each in grade.dimensions},
         "denominators": [_denominator(each.peers.denominator, each.peers.own) for each in _with_peers(grade)],
-        "benchmarks": [
-            _product(product, grade.distance) for each in grade.dimensions for product in each.products
-        ],
+        "benchmarks": [_product(product, distance) for each in grade.dimensions for product in each.products],
         "peers": None
         if peers is None
         else {
@@ -193,7 +191,7 @@ def grade_json(grade: Grade) -> dict[str, Any]:
         if grade.side is None
         else {"ratio_t_per_10k_yuan": exact_text(grade.side[0]), "label": grade.side[1]},
         "reasons": list(grade.reasons),
-        "distance": _distance(grade),
+        "distance": _distance(grade, distance),
         "input_snapshot_hash": snapshot_hash(inputs),
     }
 
@@ -254,9 +252,8 @@ def _cap(cap: Cap) -> Mapping[str, str]:
     return {"id": cap.id, "cap": cap.cap, "why": cap.why}
 
 
-def _distance(grade: Grade) -> dict[str, Any] | None:
+def _distance(grade: Grade, distance: Distance | None) -> dict[str, Any] | None:
     """`d_unit`: by how much each intensity falls: a product's in its unit, emissions by 10⁴ yuan of a denominator."""
-    distance = grade.distance
     if distance is None:
         return None
     scale = distance.scale

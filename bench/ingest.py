@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from bench import absence
+from bench import absence, scale
 from bench.bed import Bed, Broker, MissingError
 from bench.churn import Churned
 from bench.contenders import Bridge, Case, Copy, Reader, Shape, wait_until_quiet
@@ -59,7 +59,8 @@ SUSTAINED = {
     "sustained-packed": ("accounting-packed", 150_000.0),
 }
 IDLE, CHURN = "endpoint-idle", "endpoint-churn"
-CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, *SUSTAINED, IDLE, CHURN, *absence.CASES)
+APART = (*scale.CASES, *absence.CASES)  # with servers of their own
+CASES = (*SHAPES, *WITH_ACCOUNTING, *AT_HALF, *SUSTAINED, IDLE, CHURN, *APART)
 _PATIENCE_S = 600.0
 _STREAM = 20_000.0  # messages a second beside the connections of endpoint-churn
 # What each case is compared with: contenders by name.
@@ -82,19 +83,33 @@ def run(
     start_us = SystemClock().now_us() // STEP_US * STEP_US - STEPS_MAX * STEP_US
     fleet = Fleet(sizes.enterprises, sizes.devices, start_us)
     rows: list[Row] = []
-    if not set(absence.CASES).issuperset(cases):
+    if not set(APART).issuperset(cases):
         with Bed(settings) as bed:
             rows = _Bench(bed, fleet, cases, sizes, tell).rows()
-    return rows + [_absence(case, settings, fleet, sizes, tell) for case in absence.CASES if case in cases]
+    for case in APART:
+        if case in cases:
+            rows += _apart(case, settings, fleet, sizes, tell)
+    return rows
 
 
-def _absence(case: str, settings: Settings, fleet: Fleet, sizes: IngestSizes, tell: Tell) -> Row:
+def _apart(case: str, settings: Settings, fleet: Fleet, sizes: IngestSizes, tell: Tell) -> list[Row]:
+    """The rows of a case with a server of its own: what there is of them, and why there are no more."""
+    rows: list[Row] = []
     try:
-        return absence.row(case, settings, fleet, sizes, tell)
+        if case in absence.CASES:
+            rows.append(absence.row(case, settings, fleet, sizes, tell))
+        else:
+            with Bed(settings) as bed:
+                if case == scale.REPLAYED:
+                    rows.append(scale.replayed(bed, fleet, sizes, tell))
+                else:
+                    for each in scale.scale(bed, fleet.start_us, sizes, tell):
+                        rows.append(each)  # as it comes: what was measured stays if the next fails
     except MissingError as error:
-        return Row(case, "MB", None, detail=str(error))
+        rows.append(Row(case, "", None, detail=str(error)))
     except FAILURES as error:
-        return Row(case, "MB", None, detail=FAILED + str(error).strip())
+        rows.append(Row(case, "", None, detail=FAILED + str(error).strip()))
+    return rows
 
 
 class _Bench:
@@ -102,7 +117,7 @@ class _Bench:
         self._bed = bed
         self._generator = Generator(bed)
         self._fleet = fleet
-        self._cases = [case for case in CASES if case in cases and case not in absence.CASES]
+        self._cases = [case for case in CASES if case in cases and case not in APART]
         self._sizes = sizes
         self._tell = tell
         self._contenders: dict[str, Contender] = {}

@@ -26,6 +26,8 @@ class IngestSizes:
     windows: float = size(1.0, "messages in flight, as a share of what the cases have")
     accountants: int = size(1, "processes of accounting")
     sustained: float = size(60.0, "seconds of the cases named sustained")
+    scale: int = size(100_000, "channels of the largest fleet of scale")
+    replayed: int = size(1_440, "readings of each meter that come again in replayed-day")
     backlog: int = size(1_000_000, "messages that wait in broker-backlog")
     away: float = size(120.0, "seconds that the database is away in database-away")
 
@@ -68,6 +70,8 @@ QUICK_INGEST = IngestSizes(
     churn=100.0,
     windows=0.2,
     sustained=2.0,
+    scale=20,
+    replayed=50,
     backlog=5_000,
     away=1.0,
 )

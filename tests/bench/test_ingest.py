@@ -13,15 +13,17 @@ from carbonmeter.settings import load
 from tests import servers
 from tests.conftest import missing
 
-SMALL = dataclasses.replace(QUICK_INGEST, seconds=0.05, idle=20, sustained=0.3, backlog=2_000)
+SMALL = dataclasses.replace(QUICK_INGEST, seconds=0.05, idle=20, sustained=0.3)
 
 
 @pytest.mark.broker
-def test_every_case_of_ingest_gives_a_row() -> None:
+def test_every_case_of_the_common_servers_gives_a_row() -> None:
     if servers.mosquitto_program() is None:
         missing("broker", "no Mosquitto on this machine")
-    rows = ingest.run(load({}), ingest.CASES, SMALL)
-    assert [row.case for row in rows] == list(ingest.CASES)
+    # Those with servers of their own take their time to start: CI runs them with the command, `bench ingest --quick`.
+    cases = [case for case in ingest.CASES if case not in ingest.APART]
+    rows = ingest.run(load({}), cases, SMALL)
+    assert [row.case for row in rows] == cases
     assert {row.case: row.detail for row in rows if row.value is None} == {}
     by_case = {row.case: row for row in rows}
     assert set(by_case["broker-single"].versus) == {"mq-bridge", "reader", "copy"}

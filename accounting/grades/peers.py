@@ -82,20 +82,30 @@ def is_usable(matched: Matched | None, scheme: Scheme) -> bool:
 def peer_tables(everybody: Iterable[GradeInputs], scheme: Scheme) -> PeerTables:
     """Groups of all enterprises of the same closing month. Who has too few matched months is nobody's peer."""
     tables = PeerTables()
-    kinds = denominators_of(scheme)
+    everybody = list(everybody)
     for inputs in everybody:
-        own = tables.own[inputs.uscc] = {}
-        for kind in kinds:
-            if kind not in inputs.figures:
-                continue
-            for basis, find in ((MONTHS, matched_window), (YEAR, matched_year)):
-                found = find(inputs, kind)
-                if found is None:
-                    continue
-                own[kind, basis] = found
-                if is_usable(found, scheme):
-                    _add(tables, inputs, kind, basis, found)
+        tables.own[inputs.uscc] = {}
+    for kind in denominators_of(scheme):
+        known = [each for each in everybody if kind in each.figures]
+        windows = [_take(tables, each, kind, MONTHS, matched_window(each, kind), scheme) for each in known]
+        # Who has too few months is compared by the last closed year: then everybody's is needed, else nobody's.
+        if not all(windows):
+            for each in known:
+                _take(tables, each, kind, YEAR, matched_year(each, kind), scheme)
     return tables
+
+
+def _take(
+    tables: PeerTables, inputs: GradeInputs, kind: str, basis: str, found: Matched | None, scheme: Scheme
+) -> bool:
+    """Keep one's own sums, and add them to one's groups where they will do; whether they did."""
+    if found is None:
+        return False
+    tables.own[inputs.uscc][kind, basis] = found
+    is_enough = is_usable(found, scheme)
+    if is_enough:
+        _add(tables, inputs, kind, basis, found)
+    return is_enough
 
 
 def _add(tables: PeerTables, inputs: GradeInputs, kind: str, basis: str, found: Matched) -> None:

@@ -6,22 +6,27 @@ core, each block by one thread all the way it goes; kernels hold no lock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accounting.channel import NO_ANCHOR, Int16, Int64, Rules, as_records, day_range, plan_of
+from accounting.kernels.account import account_channels
 from accounting.kernels.channels import run_channels
-from accounting.kernels.emission import check_windows, emission_into, trail
+from accounting.kernels.emission import INT64_BOUND, check_windows, emission_into, trail, trailing_room
+from accounting.kernels.machine import settle
 from domain.interval import DAY_US, INTERVAL_US, Calendar
-from domain.reading import Flag
+from domain.reading import VALUE_BOUND, Flag
 from domain.registry import Point
 
 _IMPLAUSIBLE = int(Flag.IMPLAUSIBLE) << 2
+_LINE = 64  # bytes
 _BLOCK_INTERVALS = 1 << 17  # a few MB: near a core, and seldom an interpreter between
 
 
@@ -44,13 +49,21 @@ class PackedEmissions:
 
     mg      int64 (n,)     CO2e of each interval, 0 where missing
     sums    int64 (w, n)   of the known ones among the last widths[w] up to each, within the point
-    counts  int32 (w, n)   how many these are
+    counts  uint16 (w, n)  how many these are
     """
 
     intervals: PackedIntervals
     mg: Int64
     sums: Int64
-    counts: NDArray[np.int32]
+    counts: NDArray[np.uint16]
+
+
+def _room(shape: tuple[int, ...], dtype: type[np.integer[Any]]) -> NDArray[Any]:
+    """An array that begins where a line of the caches does: what goes past them goes in whole lines."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + _LINE, np.uint8)
+    begin = -room.ctypes.data % _LINE
+    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 class Packing:
@@ -75,8 +88,8 @@ class Packing:
     def empty_intervals(self) -> PackedIntervals:
         """Room for a result."""
         return PackedIntervals(
-            np.empty(self.size * self.each, np.int64),
-            np.empty(self.size * self.each, np.int16),
+            _room((self.size * self.each,), np.int64),
+            _room((self.size * self.each,), np.int16),
             np.arange(self.size + 1) * self.each,
             self._days,
             np.empty(len(self._days), np.int64),
@@ -89,7 +102,7 @@ class Packing:
         intervals = self.empty_intervals()
         shape = windows, len(intervals.amounts)
         return PackedEmissions(
-            intervals, np.empty(shape[1], np.int64), np.empty(shape, np.int64), np.empty(shape, np.int32)
+            intervals, _room(shape[1:], np.int64), _room(shape, np.int64), _room(shape, np.uint16)
         )
 
     def intervals(
@@ -110,8 +123,8 @@ class Packing:
         Raises ValueError for readings of another type and for offsets and anchors that don't fit.
         """
         result = self.empty_intervals() if into is None else into
-        compute = self._computation(readings, reading_offsets, since_us, result)
-        self._in_blocks(compute, threads)
+        arguments = self._arguments(readings, reading_offsets, since_us, result)
+        self._in_blocks(lambda begin, end: run_channels(*arguments(begin, end)), threads)
         return result
 
     def emissions(
@@ -133,49 +146,58 @@ class Packing:
         result = self.empty_emissions(len(widths)) if into is None else into
         if len(factors) != self.size:
             raise ValueError(f"{len(factors)} factors were given for {self.size} points")
+        if result.sums.shape != (len(widths), len(result.mg)):
+            raise ValueError(f"room for {len(result.sums)} windows was given to write {len(widths)} into")
         intervals = result.intervals
-        compute = self._computation(readings, reading_offsets, None, intervals)
+        arguments = self._arguments(readings, reading_offsets, None, intervals)
+        is_narrow = [abs(each.numerator) < INT64_BOUND > each.denominator for each in factors]
+        numerators, denominators = (
+            np.array([part if narrow else 0 for part, narrow in zip(parts, is_narrow, strict=True)], np.int64)
+            for parts in ([each.numerator for each in factors], [each.denominator for each in factors])
+        )
+        width = np.array(widths, np.int64)
 
-        def emit(begin: int, end: int) -> None:
-            compute(begin, end)
-            low, largest = begin, 0
+        def compute(begin: int, end: int) -> None:
+            low = begin
             while low < end:
                 high = low + 1
-                while high < end and factors[high] is factors[low]:
+                while high < end and is_narrow[high] == is_narrow[low]:
                     high += 1
-                here = slice(low * self.each, high * self.each)
-                within = np.empty(here.stop - here.start, np.bool_)
-                bound = emission_into(intervals.amounts[here], factors[low], result.mg[here], within)
-                largest = max(largest, bound)
-                if not within.all():
-                    states = intervals.states[here]
-                    states[~within] = (states[~within] & ~3) | _IMPLAUSIBLE
+                (account if is_narrow[low] else account_wide)(low, high)
                 low = high
-            for width in widths:
-                check_windows(largest, min(width, self.each))
-            if len(widths):
-                trail(
-                    result.mg,
-                    intervals.states,
-                    self.each,
-                    begin,
-                    end,
-                    np.array(widths),
-                    result.sums,
-                    result.counts,
-                )
 
-        self._in_blocks(emit, threads)
+        def account(begin: int, end: int) -> None:
+            totals, numbers = trailing_room(width, self.each)
+            everything = (
+                *arguments(begin, end), numerators, denominators, VALUE_BOUND, _IMPLAUSIBLE,
+                width, totals, numbers, result.mg, result.sums, result.counts,
+            )  # fmt: skip
+            check_windows(int(account_channels(*everything)), width, self.each)
+
+        def account_wide(begin: int, end: int) -> None:
+            run_channels(*arguments(begin, end))
+            for place in range(begin, end):
+                here = slice(place * self.each, (place + 1) * self.each)
+                states, mg = intervals.states[here], result.mg[here]
+                within = np.empty(self.each, np.bool_)
+                largest = emission_into(intervals.amounts[here], factors[place], mg, within)
+                states[~within] = (states[~within] & ~3) | _IMPLAUSIBLE
+                check_windows(largest, width, self.each)
+                totals, numbers = trailing_room(width, self.each)
+                trail(mg, states, width, totals, numbers, here.start, result.sums, result.counts)
+            settle()
+
+        self._in_blocks(compute, threads)
         return result
 
-    def _computation(
+    def _arguments(
         self,
         readings: NDArray[np.void],
         reading_offsets: Int64,
         since_us: Sequence[int] | Int64 | None,
         result: PackedIntervals,
-    ) -> Callable[[int, int], None]:
-        """What computes the intervals of points [begin, end) into a result."""
+    ) -> Callable[[int, int], tuple[Any, ...]]:
+        """What `run_channels` takes to compute the intervals of points [begin, end) into a result."""
         if len(reading_offsets) != self.size + 1 or (
             self.size
             and (
@@ -197,14 +219,14 @@ class Packing:
         records = as_records(readings)
         offsets = np.ascontiguousarray(reading_offsets, np.int64)
 
-        def compute(begin: int, end: int) -> None:
-            run_channels(
+        def arguments(begin: int, end: int) -> tuple[Any, ...]:
+            return (
                 records, offsets, self._plans, self._plan_offsets, sinces, self._firsts, result.interval_offsets,
                 self._day_starts, self._day_offsets, self._offset_us, begin, end,
                 result.amounts, result.states, result.anchors, result.tail_anchors,
             )  # fmt: skip
 
-        return compute
+        return arguments
 
     def _in_blocks(self, compute: Callable[[int, int], None], threads: int) -> None:
         """Call compute(begin, end) for blocks of points that together are all."""

@@ -27,7 +27,6 @@ from accounting.kernels.layout import (
     MAX_GAP,
     MEASURED,
     MINUTE,
-    MISSING,
     MODULUS,
     NEGATIVE,
     NEVER,
@@ -51,7 +50,7 @@ from accounting.kernels.register import link_readings, register_intervals
 from accounting.kernels.standing import arrange, place, stand
 
 NO_ANCHOR = int64(-(1 << 63))
-NARROW = float(1 << 52)
+NARROW = float(1 << 51)
 
 
 @kernel
@@ -126,13 +125,13 @@ def stand_on_dial(
 
 @kernel
 def is_narrow_dial(plan: Int64s, begin: Int, end: Int) -> bool:
-    """Whether floats hold each product of what a register counts between two readings and its time, where no
-    gap lies between."""
+    """Whether floats hold each product of what a register counts between two readings and its time, and both, where
+    no gap lies between."""
     gap = rate = 0.0
     for row in range(begin, end):
         gap = max(gap, float(plan[row, MAX_GAP]))
         rate = max(rate, float(plan[row, RATE]))
-    return gap * gap * rate < NARROW * float(plan[begin, RATE_DIVISOR])
+    return gap < NARROW and gap * gap * rate < NARROW * float(plan[begin, RATE_DIVISOR])
 
 
 @kernel
@@ -432,6 +431,79 @@ def cut_anchors(
 
 
 @kernel
+def run_channel(
+    readings: Records,
+    identity: Int64s,
+    plans: Int64s,
+    row: Int,
+    stop: Int,
+    since: Int,
+    first_us: Int,
+    days: Int64s,
+    offset: Int,
+    amounts: Int64s,
+    states: Int16s,
+    anchors: Int64s,
+) -> Int:
+    """One channel, of the plan plans[row:stop], as `run_channels`; gives the tail anchor.
+
+    identity  int64  0, 1, 2 …, at least as many as readings
+    """
+    each = amounts.size
+    amounts[:] = 0
+    quality = np.empty(each, np.int8)
+    quality[:] = OUTSIDE
+    flags = np.zeros(each, np.int16)
+    order, is_sorted = arrange(readings, since, identity)
+    kind = plans[row, KIND]
+    if kind == DELTA:
+        cut_at = np.empty(order.size + 2, np.int64)
+        cut_starts = np.empty(order.size + 2, np.int64)
+        cut_ends = np.empty(order.size + 2, np.int64)
+        size = delta_channel(
+            readings, order, is_sorted, plans, row, stop, offset, first_us, amounts, quality, flags,
+            cut_at, cut_starts, cut_ends,
+        )  # fmt: skip
+        tail = cut_anchors(
+            cut_at[:size], cut_starts[:size], cut_ends[:size], plans, row, stop, since, days, anchors
+        )
+    else:
+        stable = np.empty(2 * order.size + 2 * (stop - row) + 1, np.int64)
+        if kind == REGISTER:
+            size = register_channel(
+                readings, order, is_sorted, plans, row, stop, since, first_us, amounts, quality, flags, stable
+            )
+        else:
+            size = rate_channel(
+                readings, order, is_sorted, plans, row, stop, first_us, amounts, quality, flags, stable
+            )
+        last = int64(readings[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
+        tail = stable_anchors(stable[:size], last, days, anchors)
+    # Whatever the case, a store: so these are made into vectors.
+    for k in range(each):
+        amounts[k] = amounts[k] if 0 < quality[k] < OUTSIDE else 0
+    negative = NEGATIVE if plans[row, IS_MEAN] == 0 else 0
+    for version in range(row + 1, stop):
+        if plans[version, REPLACED] == 1:
+            k = (plans[version, FROM] - first_us) // INTERVAL
+            if 0 <= k < each:
+                flags[k] |= REPLACED_FLAG
+    for k in range(each):
+        found = int64(flags[k]) | (negative if amounts[k] < 0 else 0)
+        states[k] = int64(quality[k]) & 3 | found << 2  # OUTSIDE, too, is missing now
+    return tail
+
+
+@kernel
+def counting(offsets: Int64s, begin: Int, end: Int) -> Int64s:
+    """0, 1, 2 …, as many as the longest of the parts [begin, end) has."""
+    most = int64(0)
+    for i in range(begin, end):
+        most = max(most, offsets[i + 1] - offsets[i])
+    return np.arange(most)
+
+
+@kernel
 def run_channels(
     readings: Records,
     reading_offsets: Int64s,
@@ -465,73 +537,12 @@ def run_channels(
 
     Errors  none here; `accounting.channel` refuses wrong shapes and types.
     """
-    most = int64(0)
+    identity = counting(reading_offsets, begin, end)
     for c in range(begin, end):
-        most = max(most, reading_offsets[c + 1] - reading_offsets[c])
-    identity = np.arange(most)
-    for c in range(begin, end):
-        first_us = firsts[c]
         low, high = interval_offsets[c], interval_offsets[c + 1]
-        row, stop = plan_offsets[c], plan_offsets[c + 1]
-        here = amounts[low:high]
-        here[:] = 0
-        quality = np.empty(high - low, np.int8)
-        quality[:] = OUTSIDE
-        flags = np.zeros(high - low, np.int16)
-        my_days = days[day_offsets[c] : day_offsets[c + 1]]
-        my_anchors = anchors[day_offsets[c] : day_offsets[c + 1]]
-        mine = readings[reading_offsets[c] : reading_offsets[c + 1]]
-        order, is_sorted = arrange(mine, sinces[c], identity)
-        kind = plans[row, KIND]
-        if kind == DELTA:
-            cut_at = np.empty(order.size + 2, np.int64)
-            cut_starts = np.empty(order.size + 2, np.int64)
-            cut_ends = np.empty(order.size + 2, np.int64)
-            size = delta_channel(
-                mine, order, is_sorted, plans, row, stop, offset, first_us, here, quality, flags,
-                cut_at, cut_starts, cut_ends,
-            )  # fmt: skip
-            tails[c] = cut_anchors(
-                cut_at[:size], cut_starts[:size], cut_ends[:size],
-                plans, row, stop, sinces[c], my_days, my_anchors,
-            )  # fmt: skip
-        else:
-            stable = np.empty(2 * order.size + 2 * (stop - row) + 1, np.int64)
-            if kind == REGISTER:
-                size = register_channel(
-                    mine,
-                    order,
-                    is_sorted,
-                    plans,
-                    row,
-                    stop,
-                    sinces[c],
-                    first_us,
-                    here,
-                    quality,
-                    flags,
-                    stable,
-                )
-            else:
-                size = rate_channel(
-                    mine, order, is_sorted, plans, row, stop, first_us, here, quality, flags, stable
-                )
-            last = int64(mine[order[order.size - 1]]["at"]) if order.size > 0 else int64(NEVER)
-            tails[c] = stable_anchors(stable[:size], last, my_days, my_anchors)
-        # Two loops: as one, LLVM's vector code for AVX-512 took every other sixteen known means for missing.
-        for k in range(high - low):
-            if quality[k] == OUTSIDE or quality[k] == MISSING:
-                quality[k] = MISSING
-                here[k] = 0
-        if plans[row, IS_MEAN] == 0:
-            for k in range(high - low):
-                if here[k] < 0:
-                    flags[k] |= NEGATIVE
-        for version in range(row + 1, stop):
-            if plans[version, REPLACED] == 1:
-                k = (plans[version, FROM] - first_us) // INTERVAL
-                if 0 <= k < high - low:
-                    flags[k] |= REPLACED_FLAG
-        packed = states[low:high]
-        for k in range(high - low):
-            packed[k] = int64(quality[k]) | int64(flags[k]) << 2
+        low_day, high_day = day_offsets[c], day_offsets[c + 1]
+        tails[c] = run_channel(
+            readings[reading_offsets[c] : reading_offsets[c + 1]], identity,
+            plans, plan_offsets[c], plan_offsets[c + 1], sinces[c], firsts[c], days[low_day:high_day], offset,
+            amounts[low:high], states[low:high], anchors[low_day:high_day],
+        )  # fmt: skip

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 Int: TypeAlias = Any
 UInt: TypeAlias = Any
 Int64s: TypeAlias = NDArray[Any]
+UInt32s: TypeAlias = NDArray[Any]
+UInt16s: TypeAlias = NDArray[Any]
 Int32s: TypeAlias = NDArray[Any]
 Int16s: TypeAlias = NDArray[Any]
 Int8s: TypeAlias = NDArray[Any]

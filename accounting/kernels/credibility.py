@@ -22,6 +22,7 @@ from accounting.kernels.layout import (
     TO,
 )
 from accounting.kernels.lookahead import build_index, first_continuing
+from accounting.kernels.machine import as_float
 from accounting.kernels.wide import U0, add, compare, multiply, product_at_most
 
 # What becomes of a standing reading.
@@ -30,6 +31,9 @@ OVER = 1  # rollover
 BACK = 2  # reset
 ANEW = 3  # restart
 ASIDE = 4  # set aside: part of a lie, or noise
+_BLOCK = 32
+_EXACT = int64(1 << 50)
+_SURELY = 0.999999999  # of a product of floats: what rounding leaves certain
 
 
 @kernel
@@ -89,27 +93,41 @@ def find_breaks(
     known = int64(0)
     found = marked
     broken = int64(0)
-    # Products of what is below these fit in int64.
-    rise_max = FOREVER // plan[begin, RATE_DIVISOR]
-    elapsed_max = FOREVER // max(plan[begin, RATE], int64(1))
+    # Products of what is below these fit in int64, and floats hold the factors.
+    rise_max = min(FOREVER // plan[begin, RATE_DIVISOR], _EXACT)
+    elapsed_max = min(FOREVER // max(plan[begin, RATE], int64(1)), _EXACT)
     if end - begin > 1:
         elapsed_max = int64(-1)
     elapsed_max = min(elapsed_max, plan[begin, MAX_GAP])
     rate, divisor = plan[begin, RATE], plan[begin, RATE_DIVISOR]
+    rate_less, divisor_float = float(rate) * _SURELY, float(divisor)
     next_known = marks[0] if marked > 0 else size
-    if size == 0:
-        return 0, 0
-    last_at, last_count = at[0], counts[0]
-    for i in range(1, size):
-        rise = counts[i] - last_count
-        elapsed = at[i] - last_at
-        last_at, last_count = at[i], counts[i]
+    i = int64(1)
+    checked = int64(1)  # where the next block may begin
+    while i < size:
+        if i >= checked and i + _BLOCK <= next_known:
+            # A block at once, in vectors: whether all of it surely goes on.
+            odd = int64(0)
+            stamps, last_stamps = at[i : i + _BLOCK], at[i - 1 : i + _BLOCK - 1]
+            values, last_values = counts[i : i + _BLOCK], counts[i - 1 : i + _BLOCK - 1]
+            for k in range(_BLOCK):
+                rise = values[k] - last_values[k]
+                elapsed = stamps[k] - last_stamps[k]
+                is_sure = as_float(rise) * divisor_float <= as_float(elapsed) * rate_less
+                odd |= int64((rise < 0) | (rise > rise_max) | (elapsed > elapsed_max) | (not is_sure))
+            checked = i + _BLOCK
+            if odd == 0:
+                i = checked
+                continue
+        rise = counts[i] - counts[i - 1]
+        elapsed = at[i] - at[i - 1]
         if (
             i < next_known
             and 0 <= rise <= rise_max
             and elapsed <= elapsed_max
             and rise * divisor <= elapsed * rate
         ):
+            i += 1
             continue
         is_marked = False
         while known < marked and marks[known] <= i:
@@ -126,6 +144,7 @@ def find_breaks(
         if is_marked:
             marks[found] = i
             found += 1
+        i += 1
     return found - marked, broken
 
 

@@ -179,7 +179,8 @@ def test_many_at_once_are_each_alone(cases: list[tuple[Point, list[Sent], int]],
     factors, widths = [Fraction(7, 3 << 20), Fraction(10**40, 3), Fraction(-1, 2 << 20)] * 2, (3, 1, 200)
     # Written over an earlier result, block by block; the second factor takes more than 64 bits.
     into = packing.empty_emissions(len(widths))
-    into.mg[:] = into.sums[:] = into.counts[:] = -1
+    into.mg[:] = into.sums[:] = -1
+    into.counts[:] = 7
     emitted = packing.emissions(readings, offsets, factors[: len(cases)], widths, threads=threads, into=into)
     for i in range(len(cases)):
         here = slice(*packed.interval_offsets[i : i + 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounting.kernels import counts, wide
 from accounting.kernels.emission import emission, trailing_sums
+from accounting.kernels.machine import settle, stream
 from domain.reading import VALUE_BOUND, round_half_even
 from tests import naive
 
@@ -133,3 +135,25 @@ def test_trailing_sums_are_those_of_the_twin(entries: list[tuple[int, bool]], wi
 def test_trailing_sums_refuse_what_could_leave_int64() -> None:
     with pytest.raises(OverflowError, match="leave int64"):
         trailing_sums(np.full(4, 2**62), np.ones(4, np.int16), 2)
+
+
+def test_windows_that_sixteen_bits_do_not_count_are_refused() -> None:
+    size = (1 << 16) + 5
+    values, states = np.ones(size, np.int64), np.ones(size, np.int16)
+    sums, counts = trailing_sums(values, states, size - 6)
+    assert (sums[-1], counts[-1]) == (size - 6, size - 6)
+    with pytest.raises(OverflowError, match="at most 65535 are counted"):
+        trailing_sums(values, states, size - 5)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int16, np.uint16])
+def test_a_stream_writes_what_is_given_and_nothing_beside_it(dtype: type[np.integer[Any]]) -> None:
+    source = np.arange(1, 200).astype(dtype)
+    for begin in range(20):
+        for size in (0, 1, 3, 4, 17, 64, 199):
+            target = np.zeros(240, dtype)
+            stream(source[:size], target[begin : begin + size])
+            settle()
+            expected = np.zeros(240, dtype)
+            expected[begin : begin + size] = source[:size]
+            assert (target == expected).all()

@@ -36,7 +36,7 @@ _HOST = "127.0.0.1"
 _WHAT = {
     "api-windows": "the windows of an enterprise",
     "api-grade": "the grade of an enterprise",
-    "api-ranking": "the ranking of a district, a thousand on a page",
+    "api-ranking": "the ranking of a district, a hundred on a page",
     "api-day": "an enterprise's yesterday by quarter-hours and sources",
     "api-month": "an enterprise's last 30 days by day, in total",
 }
@@ -106,7 +106,7 @@ def run(
 
 def _paths(case: str, city: City, calendar: Calendar, today: int) -> list[str]:
     if case == "api-ranking":
-        return ["/v1/districts/430300/ranking?limit=1000"]
+        return ["/v1/districts/430300/ranking?limit=100"]
 
     def text(day: int) -> str:
         return calendar.text(calendar.day_start(day)).replace("+", "%2B")

@@ -98,6 +98,7 @@ def create_app(
         docs_url=None,  # pages.py serves it without a content network
         redoc_url=None,
         redirect_slashes=False,  # a redirect would be an answer of another shape
+        generate_unique_id_function=lambda route: route.name,  # what clients call an operation by
     )
     app.state.context = context
     app.add_middleware(limits.LimitBody, bytes_max=settings.limits.body_bytes)

@@ -131,7 +131,7 @@ class FinancedTotals(Shape):
     method_score: Decimal | None = Field(description="Weighted by financed emissions.")
 
 
-class Mark(Shape):
+class FinanceMark(Shape):
     code: str
     source: str
     confidence: Literal["H", "M", "L"]
@@ -142,7 +142,7 @@ class FinancedAnswer(Shape):
     balance: BalanceBasis
     items: list[FinancedItem]
     totals: FinancedTotals
-    marks: list[Mark] = Field(
+    marks: list[FinanceMark] = Field(
         description="Denominators, options and exclusions that were used, with their sources."
     )
     rules: str = Field(description="Hash of the rules that this was computed by.")

@@ -97,7 +97,7 @@ class QuotaStatements(_Document):
     why: Text = Field(description="Kept with the statements.")
 
 
-class StatementItem(Shape):
+class QuotaStatementItem(Shape):
     id: int
     uscc: str
     year: int
@@ -107,11 +107,11 @@ class StatementItem(Shape):
     statement: dict[str, Any]
 
 
-class StatementsPage(Page):
-    items: list[StatementItem]
+class QuotaStatementsPage(Page):
+    items: list[QuotaStatementItem]
 
 
-class Mark(Shape):
+class QuotaMark(Shape):
     """Where a figure of the plans is from, and how sure it is."""
 
     status: Literal["final", "draft"]
@@ -132,7 +132,7 @@ class UnitAllowanceItem(Shape):
     benchmark: Decimal
     heat_benchmark: Decimal
     basis: Literal["supplied", "generated"]
-    marks: list[Mark]
+    marks: list[QuotaMark]
 
 
 class LineAllowanceItem(Shape):
@@ -144,7 +144,7 @@ class LineAllowanceItem(Shape):
     deviation: Decimal | None = Field(description="X = (BP − I) ÷ BP.")
     alpha: Decimal
     allowance_t: Decimal
-    marks: list[Mark]
+    marks: list[QuotaMark]
 
 
 class Spread(Shape):
@@ -198,7 +198,7 @@ class Quota(Shape):
     uscc: str
     year: int
     sector: Sector | None
-    statement: StatementItem | None
+    statement: QuotaStatementItem | None
     totals: BoundaryTotals
     forecast: ForecastItem | None
     units: list[UnitAllowanceItem]

@@ -19,18 +19,14 @@ from storage.keys import Key
 
 def main(settings: Settings, database_url: str) -> None:
     """Serve until SIGTERM."""
-    readings = HttpIngest(
+    readings = http_ingest(
         HttpSettings(
             database_url,
             clock=settings.clock_rules,
             payload_bytes_max=settings.packet_bytes_max,
             dead_letters=settings.dead_letters,
             formats=settings.formats,
-        ),
-        SystemClock(),
-        _key_of,
-        _refusal,
-        problems(400, 401, 403, 413, 415, 422, 503),
+        )
     )
     run.main(
         settings.api(database_url),
@@ -38,6 +34,11 @@ def main(settings: Settings, database_url: str) -> None:
         routers=[readings.router],
         lifespans=[readings.lifespan],
     )
+
+
+def http_ingest(settings: HttpSettings) -> HttpIngest:
+    """Ingest's routes with the API's keys and shape of refusals."""
+    return HttpIngest(settings, SystemClock(), _key_of, _refusal, problems(400, 401, 403, 413, 415, 422, 503))
 
 
 def _key_of(request: Request, token: str | None) -> Key | None:

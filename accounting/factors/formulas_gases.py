@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from accounting.factors.inputs import Inputs
 from accounting.factors.linear import Linear, Part, one_gas
-from domain.unit import UNITS, Dimension, conversion
+from domain.unit import UNITS, Dimension
 
 CO2_PER_HFC23 = Fraction(44, 70)  # molar masses: one CO2 of each HFC-23 destroyed
 CH4_TONNES_PER_10K_NM3 = Fraction(160) / Fraction("22.4")  # 7.142857…, where a guideline writes 16/22.4 × 10
@@ -163,7 +163,7 @@ def equipment_stock(inputs: Inputs) -> Linear:
     """(opening_stock + amount − closing_stock − shipped) × gwp; all in the unit of the amount. May be negative."""
     gwp = inputs.number("gwp")
     stock = inputs.number("opening_stock") - inputs.number("closing_stock") - inputs.number("shipped")
-    return one_gas("t", inputs.gas(), gwp, stock * conversion(inputs.unit_of("t"), "t") * gwp)
+    return one_gas("t", inputs.gas(), gwp, stock * inputs.convert(inputs.unit_of("t"), "t") * gwp)
 
 
 def connection_leakage(inputs: Inputs) -> Linear:

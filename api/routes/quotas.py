@@ -25,7 +25,7 @@ from api.quota_schemas import (
     Electricity,
     Quota,
     QuotaStatements,
-    StatementsPage,
+    QuotaStatementsPage,
 )
 from api.schemas import problems
 from domain.errors import Fault
@@ -56,7 +56,7 @@ def _no_null(texts: dict[str, str]) -> None:
 @router.post(
     "/v1/quotas",
     status_code=201,
-    response_model=StatementsPage,
+    response_model=QuotaStatementsPage,
     responses=problems(400, 401, 403, 422),
     summary="State the units or lines of a compliance year",
 )
@@ -106,11 +106,11 @@ def get_quota(
 
 @router.get(
     "/v1/enterprises/{uscc}/quota/{year}/statements",
-    response_model=StatementsPage,
+    response_model=QuotaStatementsPage,
     responses=problems(401, 403, 404, 422),
     summary="What was stated of a compliance year",
 )
-def get_statements(uscc: Uscc, year: Year, key: Reader, context: TheContext) -> Response:
+def get_quota_statements(uscc: Uscc, year: Year, key: Reader, context: TheContext) -> Response:
     """Every statement, the first one first; the last is in force."""
     with context.session(key) as session:
         enterprise = session.enterprise(uscc)

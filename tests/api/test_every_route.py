@@ -141,7 +141,9 @@ TOKENS = ("POST", "/v1/oauth/token")  # neither asks for a key as the others do,
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/grades/statements": {
-        "statements": [{"uscc": STEEL, "facts": [{"id": "ACCIDENT", "from": "2024-01", "evidence": "case 1"}]}],
+        "statements": [
+            {"uscc": STEEL, "facts": [{"id": "ACCIDENT", "from": "2024-01", "evidence": "case 1"}]}
+        ],
         "why": "a test",
     },
     "/v1/grades/2/objections": {"text": "value added is wrong"},
@@ -259,6 +261,14 @@ def test_the_table_above_has_every_route(anyone: TestClient) -> None:
     documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert documented == {(method, template) for method, template, *_ in ROUTES} | {TOKENS}
     assert len(documented) >= 22
+
+
+def test_operations_have_names_of_their_own(anyone: TestClient) -> None:
+    """Clients call them by these."""
+    paths = anyone.get("/openapi.json").json()["paths"].values()
+    names = [operation["operationId"] for methods in paths for operation in methods.values()]
+    assert sorted(set(names)) == sorted(names)
+    assert all(name.isidentifier() for name in names)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from api.context import Context, Pool, open_pool
 from api.operations import Operations
 from api.routes import (
     access,
+    changes,
     consumption,
     derivation,
     emissions,
@@ -101,6 +102,8 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,  # what clients call an operation by
     )
     app.state.context = context
+    app.state.reads = reads
+    app.state.is_stopping = lambda: False
     app.add_middleware(limits.LimitBody, bytes_max=settings.limits.body_bytes)
     app.add_middleware(read_log.LogReads, writer=reads, clock=clock)
     app.add_middleware(metrics.MeasureRequests)
@@ -123,6 +126,7 @@ def create_app(
         reports,
         restatements,
         evidence,
+        changes,
         set_aside,
         access,
         oauth,

@@ -63,10 +63,15 @@ def key_of(context: Context, request: Request, token: str | None = None) -> Key 
         token = _token_of(request)
     if token is None:
         return None
+    key = _looked_up(context, token)
+    admit(context, request, key)
+    return key
+
+
+def _looked_up(context: Context, token: str) -> Key:
     key = context.look_up(token)
     if key is None:
         raise Problem(401, "this key is unknown or revoked", headers={"WWW-Authenticate": INVALID_TOKEN})
-    admit(context, request, key)
     return key
 
 
@@ -124,7 +129,7 @@ def needs(*scopes: Scope) -> Callable[..., Awaitable[Key | None]]:
         if token is not None and scopes != (Scope.ADMIN,):
             key = context.remembered(token)
         if token is not None and key is None:
-            key = await run_in_threadpool(key_of, context, request)
+            key = await run_in_threadpool(_looked_up, context, token)
         if key is None:
             if context.settings.open_reads and Scope.EMISSIONS_READ in scopes:
                 admit(context, request, None)

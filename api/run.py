@@ -55,6 +55,7 @@ def main(
             timeout_graceful_shutdown=10,
         )
     )
+    app.state.is_stopping = lambda: server.should_exit  # streams end then
     sockets = _listen(settings.host, settings.port)
     stop = threading.Event()
     beats = threading.Thread(target=_beat, args=(settings, server, stop), name="beats", daemon=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.errors import KINDS, TYPE_PREFIX
+from domain.change import ChangeKind
 from domain.validation import CheckRule
 
 Decimal = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal.")]
@@ -797,3 +798,46 @@ class EarlierLog(Shape):
 
 class EvidenceConsistency(EvidenceProof):
     first: EarlierLog
+
+
+# -- changes ------------------------------------------------------------------------------------------
+
+
+class FeedItem(Shape):
+    id: str = Field(description="The same however often it is told.")
+    number: int
+    kind: ChangeKind
+    at: Time
+    uscc: str | None
+    from_: Time | None = Field(alias="from", description="The local days that it is about; null: none.")
+    to: Time | None
+    data: dict[str, Any]
+
+
+class FeedPage(Shape):
+    items: list[FeedItem]
+    next: str = Field(description="Where to go on, also where this is all there is now.")
+
+
+class WebhookItem(Shape):
+    id: int
+    url: str
+    key: str = Field(description="Prefix of the key whose eyes it hears with.")
+    kinds: list[ChangeKind] = Field(description="None: all.")
+    state: Literal["active", "dead", "removed"]
+    cursor: str = Field(description="The last change that it took, or that wasn't for it.")
+    attempts: int = Field(description="In vain, for the next one.")
+    next_attempt_at: Time
+    last_error: str | None
+    delivered: int
+    delivered_at: Time | None
+    created_at: Time
+    created_by: str
+
+
+class WebhooksPage(Page):
+    items: list[WebhookItem]
+
+
+class NewWebhook(WebhookItem):
+    secret: str = Field(description="Signs what it is sent; it can't be shown again.")

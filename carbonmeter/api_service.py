@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import Request
 
-from api import auth, run
+from api import auth, run, webhooks
 from api.errors import Problem
 from api.schemas import problems
 from carbonmeter.operations import SetAside
@@ -32,7 +32,7 @@ def main(settings: Settings, database_url: str) -> None:
         settings.api(database_url),
         operations=SetAside(database_url, settings.clock_rules, settings.formats),
         routers=[readings.router],
-        lifespans=[readings.lifespan],
+        lifespans=[readings.lifespan, webhooks.lifespan],
     )
 
 

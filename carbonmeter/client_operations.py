@@ -169,6 +169,18 @@ class ChangeItem(TypedDict):
     after: dict[str, Any] | None
 
 
+ChangeKind = Literal[
+    "enterprise.registered",
+    "enterprise.changed",
+    "month.restated",
+    "report.published",
+    "finding.changed",
+    "period.closed",
+    "grade.recorded",
+    "quota.warned",
+]
+
+
 class ChangedFactor(TypedDict):
     entries: int
     difference_kg: str
@@ -731,6 +743,26 @@ class FactorValue(TypedDict):
     origin: NotRequired[str | None]
     reference: NotRequired[str | None]
     edition: NotRequired[str | None]
+
+
+FeedItem = TypedDict(
+    "FeedItem",
+    {
+        "id": "str",
+        "number": "int",
+        "kind": "ChangeKind",
+        "at": "str",
+        "uscc": "str | None",
+        "from": "str | None",
+        "to": "str | None",
+        "data": "dict[str, Any]",
+    },
+)
+
+
+class FeedPage(TypedDict):
+    items: list[FeedItem]
+    next: str
 
 
 class Figure(TypedDict):
@@ -1310,6 +1342,23 @@ class NetEnergy(TypedDict):
     account_tco2e: str
 
 
+class NewWebhook(TypedDict):
+    id: int
+    url: str
+    key: str
+    kinds: list[ChangeKind]
+    state: Literal["active", "dead", "removed"]
+    cursor: str
+    attempts: int
+    next_attempt_at: str
+    last_error: str | None
+    delivered: int
+    delivered_at: str | None
+    created_at: str
+    created_by: str
+    secret: str
+
+
 class OAuthError(TypedDict):
     error: Literal[
         "invalid_request",
@@ -1670,6 +1719,10 @@ class Replaced(TypedDict):
     original: str | None
     unit: str | None
     reference: str | None
+
+
+class Replay(TypedDict):
+    cursor: NotRequired[str | None]
 
 
 class Report(TypedDict):
@@ -2167,6 +2220,34 @@ class WeakFigure(TypedDict):
     reference: str | None
 
 
+class WebhookItem(TypedDict):
+    id: int
+    url: str
+    key: str
+    kinds: list[ChangeKind]
+    state: Literal["active", "dead", "removed"]
+    cursor: str
+    attempts: int
+    next_attempt_at: str
+    last_error: str | None
+    delivered: int
+    delivered_at: str | None
+    created_at: str
+    created_by: str
+
+
+class WebhookWish(TypedDict):
+    url: str
+    key: str
+    kinds: NotRequired[list[ChangeKind]]
+    cursor: NotRequired[str | None]
+
+
+class WebhooksPage(TypedDict):
+    next: str | None
+    items: list[WebhookItem]
+
+
 Window = TypedDict(
     "Window",
     {
@@ -2318,6 +2399,26 @@ class Operations:
 
     def call(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> Any:
         raise NotImplementedError
+
+    def get_change_feed(
+        self, *, cursor: str | None = None, limit: int | None = None, kinds: list[ChangeKind] | None = None
+    ) -> FeedPage:
+        """What changed, in the order in which it was committed."""
+        return cast(
+            "FeedPage", self.call("GET", "/v1/changes", {"cursor": cursor, "limit": limit, "kinds": kinds})
+        )
+
+    def every_change_feed(
+        self, *, limit: int | None = None, kinds: list[ChangeKind] | None = None
+    ) -> Iterator[FeedItem]:
+        """What changed, in the order in which it was committed: the items of all pages."""
+        cursor: str | None = None
+        while True:
+            page = self.get_change_feed(cursor=cursor, limit=limit, kinds=kinds)
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
 
     def get_consents(
         self,
@@ -3612,7 +3713,7 @@ class Operations:
             self.call("POST", "/v1/readings", {"uscc": uscc, "gateway": gateway}, body),
         )
 
-    def get_changes(
+    def get_registry_changes(
         self, *, uscc: str | None = None, cursor: str | None = None, limit: int | None = None
     ) -> ChangesPage:
         """Who changed what in the registry."""
@@ -3621,11 +3722,13 @@ class Operations:
             self.call("GET", "/v1/registry/changes", {"uscc": uscc, "cursor": cursor, "limit": limit}),
         )
 
-    def every_changes(self, *, uscc: str | None = None, limit: int | None = None) -> Iterator[ChangeItem]:
+    def every_registry_changes(
+        self, *, uscc: str | None = None, limit: int | None = None
+    ) -> Iterator[ChangeItem]:
         """Who changed what in the registry: the items of all pages."""
         cursor: str | None = None
         while True:
-            page = self.get_changes(uscc=uscc, cursor=cursor, limit=limit)
+            page = self.get_registry_changes(uscc=uscc, cursor=cursor, limit=limit)
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
@@ -3665,12 +3768,62 @@ class Operations:
         """Versions."""
         return cast("Version", self.call("GET", "/v1/version", {}))
 
+    def get_webhooks(self, *, cursor: str | None = None, limit: int | None = None) -> WebhooksPage:
+        """Webhooks, and how far each has come."""
+        return cast("WebhooksPage", self.call("GET", "/v1/webhooks", {"cursor": cursor, "limit": limit}))
+
+    def every_webhooks(self, *, limit: int | None = None) -> Iterator[WebhookItem]:
+        """Webhooks, and how far each has come: the items of all pages."""
+        cursor: str | None = None
+        while True:
+            page = self.get_webhooks(cursor=cursor, limit=limit)
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def post_webhook(self, body: WebhookWish) -> NewWebhook:
+        """Have changes sent to an address."""
+        return cast("NewWebhook", self.call("POST", "/v1/webhooks", {}, body))
+
+    def post_webhook_remove(self, id: int) -> WebhookItem:
+        """End a webhook."""
+        return cast("WebhookItem", self.call("POST", f"/v1/webhooks/{quote(str(id), safe='')}/remove", {}))
+
+    def post_webhook_replay(self, id: int, body: Replay | None) -> WebhookItem:
+        """Send to a webhook again."""
+        return cast(
+            "WebhookItem", self.call("POST", f"/v1/webhooks/{quote(str(id), safe='')}/replay", {}, body)
+        )
+
 
 class AsyncOperations:
     """Coroutines, one an operation; `every_…` go through all pages."""
 
     async def call(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> Any:
         raise NotImplementedError
+
+    async def get_change_feed(
+        self, *, cursor: str | None = None, limit: int | None = None, kinds: list[ChangeKind] | None = None
+    ) -> FeedPage:
+        """What changed, in the order in which it was committed."""
+        return cast(
+            "FeedPage",
+            await self.call("GET", "/v1/changes", {"cursor": cursor, "limit": limit, "kinds": kinds}),
+        )
+
+    async def every_change_feed(
+        self, *, limit: int | None = None, kinds: list[ChangeKind] | None = None
+    ) -> AsyncIterator[FeedItem]:
+        """What changed, in the order in which it was committed: the items of all pages."""
+        cursor: str | None = None
+        while True:
+            page = await self.get_change_feed(cursor=cursor, limit=limit, kinds=kinds)
+            for item in page["items"]:
+                yield item
+            cursor = page["next"]
+            if cursor is None:
+                return
 
     async def get_consents(
         self,
@@ -5005,7 +5158,7 @@ class AsyncOperations:
             await self.call("POST", "/v1/readings", {"uscc": uscc, "gateway": gateway}, body),
         )
 
-    async def get_changes(
+    async def get_registry_changes(
         self, *, uscc: str | None = None, cursor: str | None = None, limit: int | None = None
     ) -> ChangesPage:
         """Who changed what in the registry."""
@@ -5014,13 +5167,13 @@ class AsyncOperations:
             await self.call("GET", "/v1/registry/changes", {"uscc": uscc, "cursor": cursor, "limit": limit}),
         )
 
-    async def every_changes(
+    async def every_registry_changes(
         self, *, uscc: str | None = None, limit: int | None = None
     ) -> AsyncIterator[ChangeItem]:
         """Who changed what in the registry: the items of all pages."""
         cursor: str | None = None
         while True:
-            page = await self.get_changes(uscc=uscc, cursor=cursor, limit=limit)
+            page = await self.get_registry_changes(uscc=uscc, cursor=cursor, limit=limit)
             for item in page["items"]:
                 yield item
             cursor = page["next"]
@@ -5065,3 +5218,36 @@ class AsyncOperations:
     async def version(self) -> Version:
         """Versions."""
         return cast("Version", await self.call("GET", "/v1/version", {}))
+
+    async def get_webhooks(self, *, cursor: str | None = None, limit: int | None = None) -> WebhooksPage:
+        """Webhooks, and how far each has come."""
+        return cast(
+            "WebhooksPage", await self.call("GET", "/v1/webhooks", {"cursor": cursor, "limit": limit})
+        )
+
+    async def every_webhooks(self, *, limit: int | None = None) -> AsyncIterator[WebhookItem]:
+        """Webhooks, and how far each has come: the items of all pages."""
+        cursor: str | None = None
+        while True:
+            page = await self.get_webhooks(cursor=cursor, limit=limit)
+            for item in page["items"]:
+                yield item
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    async def post_webhook(self, body: WebhookWish) -> NewWebhook:
+        """Have changes sent to an address."""
+        return cast("NewWebhook", await self.call("POST", "/v1/webhooks", {}, body))
+
+    async def post_webhook_remove(self, id: int) -> WebhookItem:
+        """End a webhook."""
+        return cast(
+            "WebhookItem", await self.call("POST", f"/v1/webhooks/{quote(str(id), safe='')}/remove", {})
+        )
+
+    async def post_webhook_replay(self, id: int, body: Replay | None) -> WebhookItem:
+        """Send to a webhook again."""
+        return cast(
+            "WebhookItem", await self.call("POST", f"/v1/webhooks/{quote(str(id), safe='')}/replay", {}, body)
+        )

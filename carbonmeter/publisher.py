@@ -18,13 +18,14 @@ from api.settings import ApiSettings
 from carbonmeter.publication import Grader
 from carbonmeter.signing_keys import SigningKeys
 from domain.errors import CarbonmeterError, Refused, Unavailable
-from storage import evidence, services
+from storage import changes, evidence, services
 from storage.database import Connection, connect
 
 log = logging.getLogger("carbonmeter.publisher")
 
 BEAT_S = 1.0
 IDLE_S = 0.5
+CHANGES_S = 0.25
 CHECKPOINT_S = 5.0  # between two, at least: as long a proof may have to wait
 REST = (
     4.0  # after a page of the log it rests so many times as long as that took, so that ingest has the machine
@@ -76,6 +77,16 @@ class Notary:
             )
 
 
+class Teller:
+    """Numbers the changes that were announced."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def step(self) -> float:
+        return 0.0 if changes.publish(self._conn) >= changes.PAGE else CHANGES_S
+
+
 def main(settings: ApiSettings, keys: SigningKeys, folder: Path, stop: threading.Event) -> None:
     """Work until told to stop, on the database of these settings."""
     database_url = settings.database
@@ -87,6 +98,7 @@ def main(settings: ApiSettings, keys: SigningKeys, folder: Path, stop: threading
     grader = Grader(settings, keys)
     works: dict[str, Callable[[Connection], Callable[[], float]]] = {
         "evidence": notary,
+        "changes": lambda conn: Teller(conn).step,
         "grades": lambda _conn: grader.step,
     }
     workers = [

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from domain.finding import RULES_ACTOR, Finding, FindingDay, Joined, Known, StateChange, Turn
 from domain.ledger import EVERY_SHARD, SHARDS
 from domain.validation import CheckRule, FindingState, Severity
-from storage import consumption, emissions
+from storage import changes, consumption, emissions
 from storage.database import Connection
 from storage.emissions import By, Filter, UsedFactor, Want
 
@@ -166,6 +166,7 @@ def _write_state(conn: Connection, id_: int, state: FindingState, by: str, why: 
            VALUES (%s, %s, clock_timestamp(), %s, %s)""",
         [id_, state.value, by, why],
     )
+    changes.announce_finding(conn, id_, state.value, why)
 
 
 # -- what the validator asks --------------------------------------------------------------------------

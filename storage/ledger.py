@@ -32,6 +32,7 @@ from domain.ledger import (
 )
 from storage import findings
 from storage.binary_copy import Column, copy_in, copy_out, packed_out, text_array
+from storage.changes import announce_restated
 from storage.database import ENGINE_LOCK, RUN_ORDER_LOCK, beside
 
 _ALL = (1 << 63) - 1
@@ -120,6 +121,7 @@ class Books:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
+        self._restated: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []  # sources and days
         self._written: list[npt.NDArray[np.int64]] = []  # keys of enterprises and days, `findings.day_keys`
         self._causes: dict[tuple[str, int | None, str, str], int] = {}  # ids of this transaction's
 
@@ -400,6 +402,8 @@ class Books:
 
         superseded  (n, 96) which entries of each source's day
         """
+        touched = superseded.any(1)
+        self._restated.append((source_ids[touched], days[touched]))
         self._keep(
             run_id,
             "ledger_days",
@@ -494,6 +498,9 @@ class Books:
         reads the same for ever. A clock that is set back doesn't turn the order of a shard's moments round.
         """
         self._note_due(due)
+        if self._restated:
+            sources, days = (np.concatenate(each) for each in zip(*self._restated, strict=True))
+            announce_restated(self._connection, sources.tolist(), days.tolist())
         self._cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [RUN_ORDER_LOCK])
         row = self._cursor.execute(
             """UPDATE runs AS this

@@ -23,6 +23,7 @@ from domain.document_check import Catalogue, Unchecked
 from domain.document_plan import Change, Plan, plan
 from domain.registry import Enterprise, Park, Registry
 from domain.registry_items import Ids, ItemKey, Specification, moment
+from storage import changes as announced
 from storage import partitions
 from storage.database import Connection
 
@@ -184,6 +185,7 @@ def import_document(
         _write_changes(conn, planned.changes, new_version, changed_at, by, why)
         _give_ids(conn, [change.item for change in planned.changes])
         _make_partitions(conn, planned.changes)
+        _announce(conn, planned.changes, new_version)
         conn.execute("UPDATE registry_state SET version = %s", [new_version])
     # After the commit, since the log may be long. What has been stored meanwhile was judged by the new registry,
     # so it isn't outside.
@@ -332,6 +334,18 @@ def _write_changes(
                     Jsonb(change.after),
                 )
             )
+
+
+def _announce(conn: Connection, planned: Sequence[Change], new_version: int) -> None:
+    """Tell the feed of the enterprises that were changed; who had nothing registered before is new."""
+    items: defaultdict[str, set[str]] = defaultdict(set)
+    new = set()
+    for change in planned:
+        if change.item.uscc:
+            items[change.item.uscc].add(change.item.kind)
+            if change.item.kind == "enterprise" and change.before is None:
+                new.add(change.item.uscc)
+    announced.announce_enterprises(conn, items, new, new_version)
 
 
 def _give_ids(conn: Connection, items: Iterable[ItemKey]) -> None:

@@ -6,17 +6,21 @@ As of a run: an entry as it stood when that run was the last one (storage.emissi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from domain.change import ChangeKind
 from domain.entry_sums import EntrySums
 from domain.interval import from_us
 from domain.ledger import SERIES_PER_GAS, shard_of
 from domain.reading import Flag, Quality
+from storage import changes
 from storage.database import Connection
 from storage.emissions import last_runs
+
+_DAY_0 = date(1970, 1, 1)
 
 # The entries of an enterprise's days that stand as of a run, one row an interval.
 _STANDING = """
@@ -147,6 +151,9 @@ def publish(
     )
     found = published(conn, row[0])
     assert found is not None
+    days = (date(year, 1, 1) - _DAY_0).days, (date(year + 1, 1, 1) - _DAY_0).days
+    told = {"report": found.id, "year": year, "sha256": sha256, "totals": totals}
+    changes.announce(conn, ChangeKind.REPORT_PUBLISHED, enterprise_id, told, days)
     return found
 
 

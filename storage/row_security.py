@@ -39,6 +39,7 @@ OPEN = frozenset(
         "grade_schemes",
         "grade_adoptions",
         "grade_stages",
+        "change_feed",
         "evidence_log",
         "evidence_leaves",
         "evidence_nodes",
@@ -52,7 +53,9 @@ CLOSED = frozenset(
         "api_keys",
         "access_tokens",
         "batches",
+        "change_outbox",
         "evidence_pending",
+        "webhooks",
         "readings",
         "held",
         "dead_letters",
@@ -77,6 +80,7 @@ POLICIES = {
     "published_files": f"{_ALL} OR EXISTS (SELECT FROM published_reports r WHERE r.id = report_id)",
     "history_batches": f"{_ALL} OR EXISTS (SELECT FROM history_versions v WHERE v.batch_id = history_batches.id)",
     "history_rows": f"{_ALL} OR EXISTS (SELECT FROM history_statements s WHERE s.id = statement_id)",
+    "changes": f"enterprise_id IS NULL OR {_OF_ENTERPRISE}",
     "evidence_records": f"enterprise_id IS NULL OR {_OF_ENTERPRISE}",  # of batches: they name no enterprise
     # A bank sees those given to it and never those given to others.
     "consents": f"""{_ALL} OR CASE WHEN (SELECT tenant_consumer()) = '' THEN enterprise_id = ANY {_IDS}

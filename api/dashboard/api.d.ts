@@ -175,6 +175,8 @@ export type ChangeItem = {
   after: Record<string, unknown> | null;
 };
 
+export type ChangeKind = "enterprise.registered" | "enterprise.changed" | "month.restated" | "report.published" | "finding.changed" | "period.closed" | "grade.recorded" | "quota.warned";
+
 export type ChangedFactor = {
   entries: number;
   /** Exact decimal. */
@@ -759,6 +761,26 @@ export type FactorValue = {
   origin?: string | null;
   reference?: string | null;
   edition?: string | null;
+};
+
+export type FeedItem = {
+  /** The same however often it is told. */
+  id: string;
+  number: number;
+  kind: ChangeKind;
+  /** RFC 3339 with an offset. */
+  at: string;
+  uscc: string | null;
+  /** The local days that it is about; null: none. */
+  from: string | null;
+  to: string | null;
+  data: Record<string, unknown>;
+};
+
+export type FeedPage = {
+  items: FeedItem[];
+  /** Where to go on, also where this is all there is now. */
+  next: string;
 };
 
 export type Figure = {
@@ -1420,6 +1442,30 @@ export type NetEnergy = {
   account_tco2e: string;
 };
 
+export type NewWebhook = {
+  id: number;
+  url: string;
+  /** Prefix of the key whose eyes it hears with. */
+  key: string;
+  /** None: all. */
+  kinds: ChangeKind[];
+  state: "active" | "dead" | "removed";
+  /** The last change that it took, or that wasn't for it. */
+  cursor: string;
+  /** In vain, for the next one. */
+  attempts: number;
+  /** RFC 3339 with an offset. */
+  next_attempt_at: string;
+  last_error: string | null;
+  delivered: number;
+  delivered_at: string | null;
+  /** RFC 3339 with an offset. */
+  created_at: string;
+  created_by: string;
+  /** Signs what it is sent; it can't be shown again. */
+  secret: string;
+};
+
 export type OAuthError = {
   error: "invalid_request" | "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" | "temporarily_unavailable";
   error_description: string;
@@ -1801,6 +1847,11 @@ export type Replaced = {
   original: string | null;
   unit: string | null;
   reference: string | null;
+};
+
+export type Replay = {
+  /** Behind this change; left out: from where it stands. */
+  cursor?: string | null;
 };
 
 export type Report = {
@@ -2315,6 +2366,45 @@ export type WeakFigure = {
   reference: string | null;
 };
 
+export type WebhookItem = {
+  id: number;
+  url: string;
+  /** Prefix of the key whose eyes it hears with. */
+  key: string;
+  /** None: all. */
+  kinds: ChangeKind[];
+  state: "active" | "dead" | "removed";
+  /** The last change that it took, or that wasn't for it. */
+  cursor: string;
+  /** In vain, for the next one. */
+  attempts: number;
+  /** RFC 3339 with an offset. */
+  next_attempt_at: string;
+  last_error: string | null;
+  delivered: number;
+  delivered_at: string | null;
+  /** RFC 3339 with an offset. */
+  created_at: string;
+  created_by: string;
+};
+
+export type WebhookWish = {
+  /** https://…; http for this machine alone. */
+  url: string;
+  /** Prefix of the key whose eyes it hears with. */
+  key: string;
+  /** None: all. */
+  kinds?: ChangeKind[];
+  /** To begin behind this change; left out: behind the newest. */
+  cursor?: string | null;
+};
+
+export type WebhooksPage = {
+  /** Cursor of the next page; null where this is the last. */
+  next: string | null;
+  items: WebhookItem[];
+};
+
 export type Window = {
   /** RFC 3339 with an offset. */
   from: string;
@@ -2415,6 +2505,15 @@ export type ApiSchemasSourceItem = {
 export type DomainAccessPart = "identity" | "registry" | "readings" | "consumption" | "emissions" | "intensity" | "derivation" | "reports" | "history" | "findings" | "grades" | "closes" | "quota" | "evidence" | "gateways" | "consents" | "read_log";
 
 export interface Operations {
+  /** GET /v1/changes: What changed, in the order in which it was committed. */
+  get_change_feed: {
+    query: {
+      cursor?: string;
+      limit?: number;
+      kinds?: ChangeKind[] | null;
+    };
+    answer: FeedPage;
+  };
   /** GET /v1/consents: Consents. */
   get_consents: {
     query: {
@@ -3154,7 +3253,7 @@ export interface Operations {
     answer: ReceiptAnswer | ReceiptAnswer[];
   };
   /** GET /v1/registry/changes: Who changed what in the registry. */
-  get_changes: {
+  get_registry_changes: {
     query: {
       uscc?: string | null;
       cursor?: string | null;
@@ -3194,5 +3293,33 @@ export interface Operations {
   /** GET /v1/version: Versions. */
   version: {
     answer: Version;
+  };
+  /** GET /v1/webhooks: Webhooks, and how far each has come. */
+  get_webhooks: {
+    query: {
+      cursor?: string | null;
+      limit?: number;
+    };
+    answer: WebhooksPage;
+  };
+  /** POST /v1/webhooks: Have changes sent to an address. */
+  post_webhook: {
+    body: WebhookWish;
+    answer: NewWebhook;
+  };
+  /** POST /v1/webhooks/{id}/remove: End a webhook. */
+  post_webhook_remove: {
+    path: {
+      id: number;
+    };
+    answer: WebhookItem;
+  };
+  /** POST /v1/webhooks/{id}/replay: Send to a webhook again. */
+  post_webhook_replay: {
+    path: {
+      id: number;
+    };
+    body: Replay | null;
+    answer: WebhookItem;
   };
 }

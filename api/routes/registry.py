@@ -332,7 +332,7 @@ def get_meters(
     responses=problems(401, 403, 422),
     summary="Who changed what in the registry",
 )
-def get_changes(
+def get_registry_changes(
     key: RegistryReader,
     context: TheContext,
     page: Paged,

@@ -21,13 +21,14 @@ from domain.interval import to_us
 from domain.reading import Flag
 from domain.registry import Registry
 from domain.signing import Ed25519Signer
-from storage import evidence, keys, registry
+from storage import evidence, keys, registry, webhooks
 from storage.keys import Scope
 from tests.api.books import ESTIMATED, INTERPOLATED, MISSING, Books, Entry, day_of
 from tests.servers import Database, DatabaseServer
 
 STEEL = "91430302XT0000014K"
 CEMENT = "91430304XT0000022B"
+PLATFORM_KEY = "aaaaaaaa"  # prefix of a key that nobody has
 NOW = datetime(2024, 6, 15, 4, 0, tzinfo=UTC)  # noon of 15 June, local time
 MG_PER_KWH = 570_300  # 0.5703 tCO2/MWh
 MG_PER_NM3 = 2_162_220
@@ -169,6 +170,10 @@ def empty_city(server: DatabaseServer, document: Mapping[str, Any] = DOCUMENT) -
     """A city whose books are blank; its books' connection commits with each call of `commit`."""
     with server.database() as database, database.connect() as conn:
         registry.import_document(conn, document, "tests", "the city")
+        keys.create(conn, [Scope.EMISSIONS_READ], name="the platform")
+        conn.execute("UPDATE api_keys SET prefix = %s", [PLATFORM_KEY])
+        for _ in range(2):
+            webhooks.add(conn, "https://platform.example/hook", PLATFORM_KEY, [], "tests")
         evidence.submit(conn, "batch", "1", b'{"batch":1}')
         evidence.append(conn)
         evidence.sign(conn, Ed25519Signer.new())

@@ -29,6 +29,7 @@ from tests.servers import DatabaseServer
 
 DOCS = Path(__file__).parents[2] / "docs" / "access.md"
 ELSEWHERE = {
+    ("GET", "/v1/changes/stream"),
     ("POST", "/v1/oauth/token"),
     ("POST", "/v1/readings"),
     ("POST", "/api/v2/write"),

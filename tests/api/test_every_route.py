@@ -20,7 +20,7 @@ from api.operations import Selection
 from api.settings import ApiSettings
 from domain.errors import Fault, FaultyDocument, Refused, SettingsError, Unavailable
 from storage.keys import Scope
-from tests.api.conftest import STEEL, City, FixedClock, client_of
+from tests.api.conftest import PLATFORM_KEY, STEEL, City, FixedClock, client_of
 from tests.api.findings_scene import add_finding
 from tests.api.grade_scene import add_grades
 
@@ -36,6 +36,11 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("GET", "/v1/version", "/v1/version", {}, None),
     ("GET", "/v1/enterprises", "/v1/enterprises", {}, {READ, REGISTRY}),
     ("GET", "/v1/enterprises/{uscc}", ENTERPRISE, {}, {READ, REGISTRY}),
+    ("GET", "/v1/changes", "/v1/changes", {}, {READ}),
+    ("GET", "/v1/webhooks", "/v1/webhooks", {}, set()),
+    ("POST", "/v1/webhooks", "/v1/webhooks", {}, set()),
+    ("POST", "/v1/webhooks/{id}/replay", "/v1/webhooks/1/replay", {}, set()),
+    ("POST", "/v1/webhooks/{id}/remove", "/v1/webhooks/2/remove", {}, set()),
     ("GET", "/v1/evidence/keys", "/v1/evidence/keys", {}, {READ}),
     ("GET", "/v1/evidence/checkpoint", "/v1/evidence/checkpoint", {}, {READ}),
     ("GET", "/v1/evidence/leaf", "/v1/evidence/leaf", {"index": "0"}, {READ}),
@@ -136,10 +141,13 @@ ROUTES: list[tuple[str, str, str, dict[str, str], set[Scope] | None]] = [
     ("POST", "/v1/consents/{id}/revoke", "/v1/consents/1/revoke", {}, {CONSENTS}),
     ("GET", "/v1/enterprises/{uscc}/read-log", f"{ENTERPRISE}/read-log", {}, {READ}),
 ]
+STREAM = ("GET", "/v1/changes/stream")  # answers no JSON: tests/api/test_changes.py
 TOKENS = ("POST", "/v1/oauth/token")  # neither asks for a key as the others do, nor refuses as they do
 
 # What is posted, where it isn't a choice of letters or held readings.
 BODIES: dict[str, dict[str, Any]] = {
+    "/v1/webhooks": {"url": "https://platform.example/hook", "key": PLATFORM_KEY},
+    "/v1/webhooks/1/replay": {"cursor": "0"},
     "/v1/grades/statements": {
         "statements": [
             {"uscc": STEEL, "facts": [{"id": "ACCIDENT", "from": "2024-01", "evidence": "case 1"}]}
@@ -259,7 +267,7 @@ def assert_problem(response: Any, status: int) -> dict[str, Any]:
 def test_the_table_above_has_every_route(anyone: TestClient) -> None:
     document = anyone.get("/openapi.json").json()
     documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert documented == {(method, template) for method, template, *_ in ROUTES} | {TOKENS}
+    assert documented == {(method, template) for method, template, *_ in ROUTES} | {TOKENS, STREAM}
     assert len(documented) >= 22
 
 

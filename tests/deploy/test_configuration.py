@@ -219,7 +219,16 @@ def test_the_compose_file_names_only_what_there_is() -> None:
     asked = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text()))
     assert asked == wanted
     services = compose["services"]
-    assert {"database", "mosquitto", "emqx", "migrate", "ingest", "accounting", "api"} <= services.keys()
+    assert {
+        "database",
+        "mosquitto",
+        "emqx",
+        "migrate",
+        "ingest",
+        "accounting",
+        "publisher",
+        "api",
+    } <= services.keys()
     for name, service in services.items():
         if "image" in service:
             assert re.search(r":v?\d+\.\d+", service["image"]), f"{name} names no version"

@@ -89,6 +89,10 @@ _ROWS = """
         SELECT id, now(), 'x', 'x', '{{}}', 'x', 'emissions', ARRAY[uscc], '', 'own', 200, 'sha-256', '', 'x'
         FROM enterprises;
     INSERT INTO read_log_enterprises SELECT id, id FROM enterprises;
+    INSERT INTO evidence_leaves (leaf_index, hash) SELECT id, 'x' FROM enterprises;
+    INSERT INTO evidence_records (leaf_index, kind, reference, enterprise_id, content)
+        SELECT id, 'grade', id::text, id, 'x' FROM enterprises;
+    INSERT INTO changes (number, kind, enterprise_id, at, data) SELECT id, 'grade', id, now(), '{{}}' FROM enterprises;
 """
 FUNCTIONS = {
     "visible_dead_letters": "visible_dead_letters(NULL, NULL, NULL, NULL, NULL, false, 100)",

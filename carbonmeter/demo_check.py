@@ -32,7 +32,7 @@ from carbonmeter.embedded import EmbeddedDatabase
 from carbonmeter.settings import PREFIX, Address, Settings
 from domain.clock import SystemClock
 from domain.errors import Unavailable
-from domain.interval import ceil_interval
+from domain.interval import Calendar, ceil_interval
 from domain.ledger import LEDGER_ROW
 from domain.reading import Flag
 from domain.registry import Registry
@@ -104,6 +104,8 @@ def run(say: Callable[[str], None], tell: Callable[[str], None], stop: threading
                 _wait_until_accounted(server, tell, stop)
                 watch.mark("accounted")
                 outcome.checks += [balance, _as_put(server.client(), simulation)]
+                year = Calendar(settings.zone_offset_us).local(until_us).year
+                server.client().post_report(PLANT_USCC, {"year": year, "why": "the check of the demo"})
                 url, own = server.database_url, settings.accounting(server.database_url)
                 for check in itertools.chain(
                     audit.run(url, own, tell),

@@ -9,6 +9,7 @@ import {
 } from "./enterprise.js";
 import { fetchFindings, showFindings } from "./findings.js";
 import { span } from "./format.js";
+import { fetchGrades, showGrades } from "./grades.js";
 import { chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { channelsOf, fetchHealth, showMeters } from "./meters.js";
 import { QUALITIES } from "./model.js";
@@ -21,6 +22,7 @@ import { fetchYears, showYears } from "./years.js";
 const REFRESH = 15_000;
 const REGISTRY_AGE = 60_000; // how long the lists of enterprises, parks and meters are good for
 const FACTOR_AGE = 300_000;
+const GRADES_AGE = 300_000; // they change by the month
 const INNER = { month: "day", year: "month" }; // the view that a bar of a view opens
 
 const inView = new Set(); // the enterprises whose rows can be seen
@@ -31,15 +33,18 @@ let again = false; // asked for while running: something else has been chosen si
 
 // ---- asking ----------------------------------------------------------------------------------------------
 
-/** Runs one part of a refresh; its problem is shown in its own place and stops nothing else. */
-async function part(panel, work) {
+/**
+ * Runs one part of a refresh; its problem is shown in its own place and stops nothing else. `isGate`: who may not read
+ * this may read nothing here, and is asked for another key.
+ */
+async function part(panel, work, isGate = false) {
   try {
     const answer = await work();
     known.answeredAt = Date.now();
     return answer;
   } catch (problem) {
     if (problem.name === "AbortError") return undefined;
-    if (problem.refusesKey) throw problem;
+    if (problem.status === 401 || (isGate && problem.refusesKey)) throw problem;
     if (!(problem instanceof api.Problem)) console.error(problem);
     // what was shown stays, unless the server itself says that it no longer holds
     const keeps = panel.dataset.state === "ready" && (problem.status === 0 || problem.status >= 500);
@@ -83,7 +88,7 @@ async function refreshRegistry(now) {
     if (!known.enterprises.some((one) => one.uscc === chosen.uscc)) chosen.uscc = known.enterprises[0]?.uscc ?? null;
     showDistricts(cities);
     showList();
-  });
+  }, true);
 }
 
 async function refreshCity(now) {
@@ -117,8 +122,8 @@ async function refreshEnterprise(now) {
   if (known.detail !== detail) {
     known.detail = detail;
     known.factors.clear();
-    for (const id of ["windows-items", "sources", "meters-rows", "years-rows", "findings-rows"]) forget(byId(id));
-    for (const id of ["windows", "emissions", "intensity", "meters", "years", "findings"]) setAttribute(byId(id), "data-state", "loading");
+    for (const id of ["windows-items", "sources", "meters-rows", "years-rows", "findings-rows", "grade-body", "grade-history"]) forget(byId(id));
+    for (const id of ["windows", "emissions", "intensity", "meters", "years", "findings", "grades"]) setAttribute(byId(id), "data-state", "loading");
   }
   const end = newestEnd(now);
   await part(byId("emissions"), async () => {
@@ -140,6 +145,11 @@ async function refreshEnterprise(now) {
     part(byId("intensity"), () => refreshIntensity(detail, end, now, signal)),
     part(byId("years"), async () => { detail.years = await fetchYears(uscc, chosen.boundary, end, signal); showYears(detail.years); }),
     part(byId("findings"), async () => { detail.findings = await fetchFindings(uscc, end, signal); showFindings(detail.findings); }),
+    part(byId("grades"), async () => {
+      if (detail.grades && now - detail.gradesAt < GRADES_AGE) return;
+      [detail.grades, detail.gradesAt] = [await fetchGrades(uscc, signal), now];
+      showGrades(detail.grades);
+    }),
     part(byId("meters"), async () => {
       const channels = channelsOf(detail.meters, now);
       showMeters(channels, detail.healths, now);
@@ -287,6 +297,7 @@ function redraw() {
   if (detail.intensity) showIntensity(detail.intensity, detail.product);
   if (detail.years) showYears(detail.years);
   if (detail.findings) showFindings(detail.findings);
+  if (detail.grades) showGrades(detail.grades);
   if (detail.meters) showMeters(channelsOf(detail.meters, Date.now()), detail.healths, Date.now());
 }
 

@@ -85,6 +85,7 @@ export function showProblem(panel, state, problem, retry = null) {
 
 export function problemText(problem) {
   if (typeof problem === "string") return [problem];
+  if (problem.status === 403) return [h("strong", {}, t("error.forbidden")), " ", problem.detail ?? ""];
   const title = problem.title ?? problem.message;
   const parts = [h("strong", {}, problem.status ? `${problem.status} ${title}` : title)];
   if (problem.detail && problem.detail !== title) parts.push(" ", problem.detail);

@@ -10,15 +10,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from accounting.factors.load import load as load_library
+from accounting.grades.grade import grade_many
+from accounting.grades.inputs import MG_PER_TONNE, SourceSum, month_number
+from accounting.grades.scheme_read import default_scheme
+from api import grading
+from api.context import Context, open_pool
+from api.settings import ApiSettings
 from domain.interval import DAY_US, HOUR_US, INTERVAL_US, Calendar, parse_time
-from storage import registry
+from domain.signing import Ed25519Signer
+from storage import grades, registry
 from storage.database import Connection
 from tests.accounting.bed import Bed, Sent
+from tests.accounting.grades.cases import enterprise, peers
 
 STEEL, CEMENT, OFFICES = "91430302XT0000014K", "91430304XT0000022B", "91430321XT0000030R"
 CALENDAR = Calendar()
+JANUARY = month_number(2026, 1)
 _now = parse_time("2026-03-11T15:05:00+08:00")
 assert _now is not None
 NOW_US: int = _now
@@ -222,3 +233,24 @@ def populate(conn: Connection) -> None:
     assert bed.accountant is not None
     while bed.accountant.validate(NOW_US):
         pass
+
+
+def grade(url: str) -> list[int]:
+    """Indicative grades of the steelworks for January and February 2026, and a provisional one published of
+    February; their ids.
+    """
+    settings, signer, ids = ApiSettings(url, connections_max=2), Ed25519Signer.new(), []
+    with open_pool(settings) as pool:
+        context = Context(settings, pool, FixedClock(), load_library())
+        with context.session(None) as session, pool.connection() as conn, conn.transaction():
+            for month, tonnes, valid, kind in (
+                (JANUARY, 18_000, 100, "INDICATIVE"),
+                (JANUARY + 1, 8_000, 100, "INDICATIVE"),
+                (JANUARY + 1, 8_000, 80, "PUBLISHED"),
+            ):
+                known = (SourceSum("all", tonnes * MG_PER_TONNE, valid, 100),)
+                mine = enterprise(tonnes, 1_200, uscc=STEEL, month=month, sources=known)
+                found = grade_many([mine, *peers(month=month)], default_scheme())[:1]
+                ids += grading.record(conn, session, found, kind, signer)
+            grades.add_stage(conn, JANUARY + 1, "NOTIFIED", date(2199, 1, 1), "tests", "told")
+    return ids

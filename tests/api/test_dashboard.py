@@ -424,6 +424,46 @@ def test_years_of_files_stand_beside_the_years_of_meters(open_page: Open, site: 
     expect(row.locator(".chip")).to_have_text("估算")
 
 
+def test_a_grade_stands_with_reasons_distance_and_the_grades_before(open_page: Open, site: Site) -> None:
+    page = settled(open_page(e=scene.OFFICES))
+    expect(page.locator("#grades > .message")).to_contain_text("There is no grade yet.")
+    ids = scene.grade(site.database.url)
+    told = site.get(f"/v1/enterprises/{scene.STEEL}/grade")
+    assert told["kind"] == "PUBLISHED"
+    assert told["label"] == "LIGHT_GREEN"
+    page = settled(open_page(e=scene.STEEL))
+    panel = page.locator("#grades")
+    expect(panel).to_have_attribute("data-state", "ready")
+    expect(panel.locator(".grade-label")).to_have_text("light green")
+    expect(panel.locator(".grade-score data")).to_have_attribute("value", told["score"])
+    expect(panel.locator(".grade-head .is-provisional")).to_have_text("provisional")
+    scores = panel.locator(".dimensions data").evaluate_all("all => all.map(one => one.value)")
+    assert scores == list(told["scores"].values())
+    expect(panel.locator(".distance data")).to_have_attribute("value", told["distance"]["d_tco2e"])
+    expect(panel.locator(".distance .units")).to_contain_text("tCO₂e per 10⁴ yuan")
+    expect(panel.locator(".distance .blocked")).to_contain_text("coverage below full")
+    expect(panel.locator(".grade-reasons")).to_contain_text("Part of the twelve months isn't known.")
+    strip = panel.locator("#grade-history li")
+    assert strip.evaluate_all("all => all.map(one => Number(one.dataset.grade))") == ids
+    expect(panel.locator("#grade-history [aria-current]")).to_have_attribute("data-grade", str(ids[-1]))
+    panel.screenshot(path=ARTIFACTS / "dashboard-grade.png")
+    page.click("#language")
+    expect(panel.locator(".grade-label")).to_have_text("浅绿")
+    expect(panel.locator(".grade-reasons")).to_contain_text("十二个月内部分数据未知。")
+    page.click("#theme")
+    panel.screenshot(path=ARTIFACTS / "dashboard-grade-zh-dark.png")
+
+
+def test_a_part_that_the_key_may_not_read_says_so_and_the_rest_stands(open_page: Open) -> None:
+    problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": "grades aren't shown"}
+    page = settled(open_page(e=scene.STEEL, problems={"**/grades?*": problem}))
+    expect(page.locator("#grades > .message")).to_contain_text(
+        "This key may not read this part. grades aren't shown"
+    )
+    expect(page.locator("#key")).to_be_hidden()
+    expect(page.locator("#status-text")).to_have_text("live")
+
+
 def test_it_can_be_used_by_keyboard_alone(open_page: Open) -> None:
     page = settled(open_page(e=scene.STEEL, d=YESTERDAY))
     page.keyboard.press("Tab")

@@ -14,6 +14,8 @@ import { chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { channelsOf, fetchHealth, showMeters } from "./meters.js";
 import { QUALITIES } from "./model.js";
 import { byId, choices, problemText, qualityMark, showProblem } from "./pieces.js";
+import { fetchQuota, showQuota } from "./quota.js";
+import { closeReads, prepareReads } from "./reads.js";
 import { showReports } from "./reports.js";
 import { VIEWS, chosen, known, readAddress, writeAddress } from "./state.js";
 import { DAY, HOUR, QUARTER, floorQuarter, learnZone, local, momentText, periodStart } from "./time.js";
@@ -22,7 +24,7 @@ import { fetchYears, showYears } from "./years.js";
 const REFRESH = 15_000;
 const REGISTRY_AGE = 60_000; // how long the lists of enterprises, parks and meters are good for
 const FACTOR_AGE = 300_000;
-const GRADES_AGE = 300_000; // they change by the month
+const GRADES_AGE = 300_000; // of grades, which change by the month, and of the compliance year
 const INNER = { month: "day", year: "month" }; // the view that a bar of a view opens
 
 const inView = new Set(); // the enterprises whose rows can be seen
@@ -122,8 +124,10 @@ async function refreshEnterprise(now) {
   if (known.detail !== detail) {
     known.detail = detail;
     known.factors.clear();
-    for (const id of ["windows-items", "sources", "meters-rows", "years-rows", "findings-rows", "grade-body", "grade-history"]) forget(byId(id));
-    for (const id of ["windows", "emissions", "intensity", "meters", "years", "findings", "grades"]) setAttribute(byId(id), "data-state", "loading");
+    for (const id of ["windows-items", "sources", "meters-rows", "years-rows", "findings-rows", "grade-body", "grade-history", "quota-body"]) forget(byId(id));
+    for (const id of ["windows", "emissions", "intensity", "meters", "years", "findings", "grades", "quota"]) setAttribute(byId(id), "data-state", "loading");
+    byId("quota").hidden = true;
+    closeReads();
   }
   const end = newestEnd(now);
   await part(byId("emissions"), async () => {
@@ -149,6 +153,12 @@ async function refreshEnterprise(now) {
       if (detail.grades && now - detail.gradesAt < GRADES_AGE) return;
       [detail.grades, detail.gradesAt] = [await fetchGrades(uscc, signal), now];
       showGrades(detail.grades);
+    }),
+    part(byId("quota"), async () => {
+      const year = local(end - 1).getUTCFullYear();
+      if (detail.quota?.year === year && now - detail.quotaAt < GRADES_AGE) return;
+      [detail.quota, detail.quotaAt] = [await fetchQuota(uscc, year, signal), now];
+      showQuota(detail.quota, detail.enterprise);
     }),
     part(byId("meters"), async () => {
       const channels = channelsOf(detail.meters, now);
@@ -298,6 +308,7 @@ function redraw() {
   if (detail.years) showYears(detail.years);
   if (detail.findings) showFindings(detail.findings);
   if (detail.grades) showGrades(detail.grades);
+  if (detail.quota) showQuota(detail.quota, detail.enterprise);
   if (detail.meters) showMeters(channelsOf(detail.meters, Date.now()), detail.healths, Date.now());
 }
 
@@ -376,6 +387,7 @@ function prepare() {
     if (known.detail?.meters) showMeters(channelsOf(known.detail.meters, Date.now()), known.detail.healths, Date.now());
   }, 5_000); // ages grow between refreshes
   prepareDrawer();
+  prepareReads(chosen);
 }
 
 function setTheme(theme) {

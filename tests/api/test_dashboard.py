@@ -20,7 +20,7 @@ from api.app import create_app
 from api.history import SentFile, import_file
 from api.settings import ApiSettings
 from domain.interval import DAY_US, INTERVAL_US
-from storage import findings, keys, registry
+from storage import findings, keys, quotas, registry
 from tests.accounting.bed import Bed, Sent
 from tests.api import dashboard_scene as scene
 from tests.api.serving import serving
@@ -452,6 +452,32 @@ def test_a_grade_stands_with_reasons_distance_and_the_grades_before(open_page: O
     expect(panel.locator(".grade-reasons")).to_contain_text("十二个月内部分数据未知。")
     page.click("#theme")
     panel.screenshot(path=ARTIFACTS / "dashboard-grade-zh-dark.png")
+
+
+def test_the_compliance_year_has_a_gauge_and_the_log_tells_who_read(open_page: Open, site: Site) -> None:
+    line = {"id": "bf", "output": {"product": "crude_steel"}, "sources": ["furnace", "boiler"]}
+    statement = {"uscc": scene.STEEL, "year": 2026, "sector": "steel", "lines": [line], "holdings_t": "1000"}
+    with site.database.connect() as conn:
+        id_ = registry.load(conn).enterprises[scene.STEEL].id
+        quotas.state(conn, id_, 2026, {**statement, "balance_value": "1.5"}, "tests", "the plan")
+    told = site.get(f"/v1/enterprises/{scene.STEEL}/quota/2026")
+    page = settled(open_page(e=scene.STEEL))
+    panel = page.locator("#quota")
+    expect(panel).to_have_attribute("data-state", "ready")
+    emitted = panel.locator('[data-fact="quota.emitted"] dd')
+    expect(emitted).to_have_attribute("title", f"{Decimal(told['totals']['ets_t']):,} t")
+    expect(panel.locator(".gauge .emitted")).to_be_attached()
+    expect(panel.locator('[data-fact="quota.holdings"] dd')).to_have_text("1,000 t")
+    panel.screenshot(path=ARTIFACTS / "dashboard-quota.png")
+    page.locator("#reads summary").click()
+    expect(page.locator("#reads")).to_have_attribute("data-state", "ready")
+    row = page.locator("#reads-rows tr", has_text="/quota/{year}").first
+    expect(row).to_contain_text(site.key.split("_")[1])
+    page.click("#language")
+    page.click("#theme")
+    expect(page.locator("#reads summary")).to_have_text("近一小时账户读取记录")
+    panel.screenshot(path=ARTIFACTS / "dashboard-quota-zh-dark.png")
+    page.locator("#reads").screenshot(path=ARTIFACTS / "dashboard-reads.png")
 
 
 def test_a_part_that_the_key_may_not_read_says_so_and_the_rest_stands(open_page: Open) -> None:

@@ -39,6 +39,8 @@ from api.routes import (
 from api.settings import ApiSettings
 from domain.clock import Clock
 
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}  # not what RFC 6749 has OAuth answer
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 DESCRIPTION = """The carbon accounts of enterprises, from their meters: readings, consumption, emissions, rolling
@@ -157,7 +159,7 @@ def _describe(app: FastAPI) -> None:
                 for operation in path.values():
                     for status, response in operation["responses"].items():
                         content = response.get("content", {})
-                        if int(status) >= 400 and "application/json" in content:
+                        if int(status) >= 400 and content.get("application/json") == _PROBLEM:
                             content[errors.MEDIA_TYPE] = content.pop("application/json")
             app.openapi_schema = document
         return app.openapi_schema

@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from domain.errors import CarbonmeterError, Fault, FaultyDocument, Refused, Unavailable
 
@@ -38,6 +39,9 @@ KINDS: dict[int, tuple[str, str]] = {
     500: ("internal", "Internal error"),
     503: ("unavailable", "Unavailable"),
 }
+
+# FastAPI answers 400 with these words to a body that isn't UTF-8, and 422 to any other that isn't JSON.
+_UNREADABLE_BODY = "There was an error parsing the body"
 
 _log = logging.getLogger("carbonmeter.api")
 
@@ -97,6 +101,14 @@ def faults_of(error: RequestValidationError) -> list[Fault]:
     return faults
 
 
+def _allow(app: FastAPI, path: str) -> dict[str, str]:
+    """The header Allow of a path of the document; Starlette names the methods of its first route alone."""
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            return {"Allow": ", ".join(sorted(method.upper() for method in operations))}
+    return {}
+
+
 def install(app: FastAPI) -> None:
     """Give an application this one shape of errors."""
 
@@ -106,13 +118,17 @@ def install(app: FastAPI) -> None:
 
     def on_http_exception(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        headers = error.headers
         if error.status_code == 404 and error.detail == "Not Found":
             faults = [Fault("", f"there is nothing at {request.url.path!r}; /docs lists what there is")]
         elif error.status_code == 405 and error.detail == "Method Not Allowed":
             faults = [Fault("", f"{request.method} is not taken at {request.url.path!r}")]
+            headers = {**(headers or {}), **_allow(app, request.url.path)}
+        elif error.status_code == 400 and error.detail == _UNREADABLE_BODY:
+            return problem_response(request.url.path, 422, [Fault("body", "is no JSON: it isn't UTF-8")])
         else:
             faults = [Fault("", str(error.detail))]
-        return problem_response(request.url.path, error.status_code, faults, error.headers)
+        return problem_response(request.url.path, error.status_code, faults, headers)
 
     def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from accounting.quota.tables import Sector, UnitClass
 from api.schemas import Date, Decimal, Page, Ratio, Shape, Time
@@ -213,14 +213,28 @@ class Quota(Shape):
     tables: str = Field(description="Hash of the tables that this was computed by.")
 
 
+def _written_out(given: object) -> object:
+    """Pydantic reads a number as the seconds since 1970; who sent one meant something else."""
+    if not isinstance(given, str):
+        raise ValueError("is no date such as 2024-06-30")
+    return given
+
+
 class CertificateEntry(_Document):
     number: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._/-]+$")]
     year: Year = Field(description="Calendar year of the electricity.")
-    mwh: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")] = Field(
-        default="1", description="One is 1 MWh."
+    mwh: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")] = Field(
+        default="1", description="One is 1 MWh; more than 0."
     )
-    retired_on: date
+    retired_on: Annotated[date, BeforeValidator(_written_out)]
     evidence: Text
+
+    @field_validator("mwh")
+    @classmethod
+    def _certifies_something(cls, mwh: str) -> str:
+        if not mwh.strip("0."):
+            raise ValueError("a certificate of no electricity counts for nothing; give more than 0 MWh")
+        return mwh
 
 
 class CertificateEntries(_Document):

@@ -114,7 +114,7 @@ export type CertificateEntry = {
   number: string;
   /** Calendar year of the electricity. */
   year: number;
-  /** One is 1 MWh. */
+  /** One is 1 MWh; more than 0. */
   mwh?: string;
   retired_on: string;
   evidence: string;

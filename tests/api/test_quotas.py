@@ -239,6 +239,17 @@ def test_a_certificate_counts_once(client: TestClient) -> None:
     assert unknown.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [({"mwh": "0"}, "mwh"), ({"mwh": "000.00"}, "mwh"), ({"retired_on": 0}, "retired_on")],
+)
+def test_a_certificate_of_nothing_or_of_no_date_is_refused(
+    client: TestClient, wrong: dict[str, Any], place: str
+) -> None:
+    body = enter(client, certificate("N-1") | wrong, status=422)
+    assert [each["place"] for each in body["errors"]] == [f"body.certificates[0].{place}"]
+
+
 def test_certificates_come_in_pages(client: TestClient) -> None:
     enter(client, *(certificate(f"N-{number}") for number in range(5)))
     path, found, cursor = f"/v1/enterprises/{STEEL}/certificates", [], None

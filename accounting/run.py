@@ -27,7 +27,7 @@ from accounting.due import Works, add_change, add_factors, all_of, work_of
 from accounting.engine import recompute
 from accounting.factors.load import FactorLibrary
 from accounting.factors.load import load as load_library
-from accounting.kernels import warm
+from accounting.kernels import warm_apart
 from accounting.metrics import (
     BATCHES,
     ENTRIES,
@@ -449,7 +449,7 @@ def main(settings: AccountingSettings, stop: threading.Event | None = None) -> N
     """Keep the books until told to stop; a lost database is waited for."""
     stop = stop or threading.Event()
     rules = rules_of(settings)
-    warm()
+    warm_apart()
     library = load_library()
     pause = 0.0
     while not stop.wait(pause):

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+
+
+def warm_apart() -> None:
+    """As `warm`, and what isn't in the cache is compiled in a process of its own.
+
+    The compiler keeps some 250 MB for as long as the process lives that it ran in: a service that lives for months
+    should not carry them.
+    """
+    from accounting.kernels.compiled import is_cached
+    from accounting.kernels.merge import sum_ledger_days  # the last that `warm` calls
+
+    if not is_cached(sum_ledger_days):
+        subprocess.run([sys.executable, "-c", "from accounting.kernels import warm; warm()"], check=True)
+    warm()
 
 
 def warm() -> None:
@@ -36,11 +53,12 @@ def warm() -> None:
     amounts = np.ones(2, np.int64)
     emission(amounts, Fraction(1))
     trailing_sums(amounts, np.ones(2, np.int16), 1)
-    _warm_merging()
+    for count in (1, 2):  # one row has no gaps after it, and is of another type to numba than more
+        _warm_merging(count)
 
 
-def _warm_merging() -> None:
-    """On rows of records, whose fields are of types of their own to numba: not in line, and with gaps between."""
+def _warm_merging(count: int) -> None:
+    """On so many rows of records, whose fields are of types of their own to numba: not in line, and with gaps."""
     from accounting.kernels.merge import (
         merge_consumption,
         merge_ledger,
@@ -51,7 +69,7 @@ def _warm_merging() -> None:
     from domain.interval import INTERVALS_PER_DAY
     from domain.ledger import CONSUMPTION_ROW, LEDGER_ROW
 
-    rows, entries = np.zeros(1, CONSUMPTION_ROW), np.zeros(1, LEDGER_ROW)
+    rows, entries = np.zeros(count, CONSUMPTION_ROW), np.zeros(count, LEDGER_ROW)
     one, none, ends = np.ones(1, np.int64), np.zeros(1, np.int64), np.array([0, 1])
     no, nowhere = np.zeros(1, bool), np.zeros((1, INTERVALS_PER_DAY), bool)
     states = np.zeros(1, np.int16)

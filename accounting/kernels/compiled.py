@@ -76,3 +76,10 @@ def kernel(function: F) -> F:
             return cast(F, compiled)
         compiled._cache._cache_file._source_stamp = _SOURCES
     return cast(F, compiled)
+
+
+def is_cached(function: Callable[..., object]) -> bool:
+    """Whether a process would load this kernel instead of compiling it. True where nothing is compiled or kept."""
+    cache = getattr(function, "_cache", None)
+    file = getattr(cache, "_cache_file", None)
+    return file is None or bool(file._load_index())

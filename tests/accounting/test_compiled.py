@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,3 +37,24 @@ def test_a_store_under_a_condition_happens_under_that_condition_alone(size: int,
         assert (kept == np.where(missing, 0, quality)).all()
         assert (given == expected).all()
         assert (flags == np.where(~missing & (amounts < 0) & (is_plain == 0), 32, 0)).all()
+
+
+def test_it_is_known_what_is_kept_on_disk(tmp_path: Path) -> None:
+    """A process that finds nothing has it compiled by another."""
+    program = (
+        "from accounting.kernels.compiled import is_cached\n"
+        "from accounting.kernels.merge import standing_anchors as kernel\n"
+        "import numpy as np\n"
+        "print(is_cached(kernel))\n"
+        "one, ends, no = np.zeros(1, np.int64), np.array([0, 1]), np.zeros(1, bool)\n"
+        "kernel(one, ends, one, one, one, one, ends, no, one.copy(), no.copy())\n"
+        "print(is_cached(kernel))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert told == [["False", "True"], ["True", "True"]]

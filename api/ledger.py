@@ -7,8 +7,9 @@ something was written later are added up entry by entry.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from api.periods import Parts, Range, Slice, parts_of
 from api.sums import Cells, Sum, add_intervals, add_to, dense, worst_quality
 from domain.interval import INTERVAL_US, INTERVALS_PER_DAY
 from storage import emissions
-from storage.emissions import Filter, Runs, SumRow, Want
+from storage.emissions import Filter, Runs, SumRow, Sums, Want
 
 # Source-days whose single entries are held at once: an entry takes about 18 bytes, a source-day 1.7 kB.
 _DAYS_AT_ONCE = 4_000
@@ -48,13 +49,10 @@ class Question:
     runs: Runs | None = None
 
 
-def sums(
-    session: Session, question: Question, periods: Sequence[Range], *, single: bool, overlapping: bool = False
-) -> Cells:
-    """What is known of each period, by (key, number of the period).
+def sums(session: Session, question: Question, periods: Sequence[Range], *, single: bool) -> Cells:
+    """What is known of each period, by (key, number of the period). Periods may share intervals, as windows do.
 
-    single       the periods lie within hours or are single intervals: no stored sums can be of use
-    overlapping  the periods may share intervals (windows); else they follow one another
+    single  the periods lie within hours or are single intervals: no stored sums can be of use
     """
     calendar = session.calendar
     parts = [
@@ -64,15 +62,15 @@ def sums(
     cells: Cells = {}
     _add_stored(session, question, parts, cells)
     own_flags = single and all(period.to_us - period.from_us <= INTERVAL_US for period in periods)
-    layers = [[each] for each in enumerate(parts)] if overlapping else [list(enumerate(parts))]
-    pieces = [[(number, piece) for number, each in layer for piece in each.slices] for layer in layers]
-    _add_entries(session, question, pieces, cells, own_flags=own_flags)
+    slices = [(number, piece) for number, each in enumerate(parts) for piece in each.slices]
+    _add_entries(session, question, slices, len(periods), cells, own_flags=own_flags)
     if question.runs is not None:
         whole = [
-            [(number, Slice(day, 0, INTERVALS_PER_DAY)) for number, each in layer for day in each.days]
-            for layer in layers
+            (number, Slice(day, 0, INTERVALS_PER_DAY))
+            for number, each in enumerate(parts)
+            for day in each.days
         ]
-        _add_entries(session, question, whole, cells, later_only=True)
+        _add_entries(session, question, whole, len(periods), cells, later_only=True)
     return cells
 
 
@@ -111,11 +109,24 @@ def _sum_of(row: SumRow) -> Sum:
     )
 
 
-def _add_rows(rows: Iterable[SumRow], periods_of: dict[int, list[int]], cells: Cells) -> None:
+def _add_rows(rows: Iterable[SumRow], periods_of: Sequence[Sequence[int]], cells: Cells) -> None:
     for row in rows:
         if row.known:
-            for period in periods_of.get(row.number, ()):
+            for period in periods_of[row.number]:
                 add_to(cells, row.key, period, _sum_of(row))
+
+
+def _stretches(periods_of: Mapping[int, Sequence[int]]) -> tuple[list[int], list[Sequence[int]]]:
+    """Where the periods change: the days (or months) from one such start on and before the next are of the same
+    periods, so that they need one sum; and these periods, a start.
+    """
+    starts: list[int] = []
+    periods: list[Sequence[int]] = []
+    for number, its in sorted(periods_of.items()):
+        if not periods or its != periods[-1]:
+            starts.append(number)
+            periods.append(its)
+    return starts, periods
 
 
 def _add_stored(session: Session, question: Question, parts: Sequence[Parts], cells: Cells) -> None:
@@ -141,14 +152,21 @@ def _add_stored(session: Session, question: Question, parts: Sequence[Parts], ce
             elif first < end:
                 pieces.append(Want(stretch.enterprise_id, first, end))
         whole += [Want(stretch.enterprise_id, first, end) for first, end in _month_runs(inside, ends)]
-    days = _wants(question.members, list(_runs(of_days)))
-    month_rows, day_rows = emissions.stored_sums(session.conn, whole, days, question.wanted, question.runs)
-    _add_rows(month_rows, of_months, cells)
-    _add_rows(day_rows, of_days, cells)
+    month_starts, periods_of_months = _stretches(of_months)
+    day_starts, periods_of_days = _stretches(of_days)
+    month_rows, day_rows = emissions.stored_sums(
+        session.conn,
+        Sums(whole, month_starts),
+        Sums(_wants(question.members, list(_runs(of_days))), day_starts),
+        question.wanted,
+        question.runs,
+    )
+    _add_rows(month_rows, periods_of_months, cells)
+    _add_rows(day_rows, periods_of_days, cells)
     if pieces:
         # Members that joined or left within a month count by their days in it.
-        _, rows = emissions.stored_sums(session.conn, [], pieces, question.wanted)
-        _add_rows((row._replace(number=calendar.month_start(row.number)) for row in rows), of_months, cells)
+        _, rows = emissions.stored_sums(session.conn, Sums(), Sums(pieces, month_starts), question.wanted)
+        _add_rows(rows, periods_of_months, cells)
 
 
 def _month_runs(months: Sequence[int], ends: dict[int, int]) -> list[tuple[int, int]]:
@@ -161,17 +179,44 @@ def _month_runs(months: Sequence[int], ends: dict[int, int]) -> list[tuple[int, 
     return ranges
 
 
+def _apart(
+    slices: Iterable[tuple[int, Slice]], periods: int
+) -> tuple[list[tuple[int, Slice]], dict[int, tuple[int, ...]]]:
+    """Slices of numbered periods as pieces that share no interval. What several periods share is of a number beyond
+    those of the periods; the second says whose it is.
+    """
+    of_day: dict[int, list[tuple[int, Slice]]] = defaultdict(list)
+    for number, piece in slices:
+        of_day[piece.day].append((number, piece))
+    pieces: list[tuple[int, Slice]] = []
+    shared: dict[tuple[int, ...], int] = {}
+    for day, its in of_day.items():
+        if len(its) == 1 or all(one.end <= next_.first for (_, one), (_, next_) in pairwise(its)):
+            pieces += its
+            continue
+        cuts = sorted({cut for _, piece in its for cut in (piece.first, piece.end)})
+        for first, end in pairwise(cuts):
+            numbers = tuple(number for number, piece in its if piece.first <= first and end <= piece.end)
+            if len(numbers) == 1:
+                pieces.append((numbers[0], Slice(day, first, end)))
+            elif numbers:
+                pieces.append((shared.setdefault(numbers, periods + len(shared)), Slice(day, first, end)))
+    return pieces, {number: numbers for numbers, number in shared.items()}
+
+
 def _add_entries(
     session: Session,
     question: Question,
-    layers: Sequence[Sequence[tuple[int, Slice]]],
+    slices: Sequence[tuple[int, Slice]],
+    periods: int,
     cells: Cells,
     *,
     own_flags: bool = False,
     later_only: bool = False,
 ) -> None:
-    """Add single entries. A layer's slices, each with the number of its period, don't overlap."""
-    days = sorted({piece.day for layer in layers for _, piece in layer})
+    """Add the single entries of slices, each with the number of its period, of so many."""
+    pieces, shared = _apart(slices, periods)
+    days = sorted({piece.day for _, piece in pieces})
     at_once = max(1, _DAYS_AT_ONCE // max(1, len(question.members)))
     for start in range(0, len(days), at_once):
         some = days[start : start + at_once]
@@ -185,25 +230,26 @@ def _add_entries(
             groups.append(
                 (*dense([each[:6] for each in past]), np.array([each.repeats for each in past], bool))
             )
-        for layer in layers:
-            if not layer:
-                continue
-            period_of = np.full((some[-1] - some[0] + 1) * INTERVALS_PER_DAY, -1, np.int64)
-            for number, piece in layer:
-                if some[0] <= piece.day <= some[-1]:
-                    first = (piece.day - some[0]) * INTERVALS_PER_DAY
-                    period_of[first + piece.first : first + piece.end] = number
-            for keys, on_days, factor_ids, mg, states, repeats in groups:
-                add_intervals(
-                    cells,
-                    keys.astype(np.int64),
-                    on_days.astype(np.int64),
-                    mg,
-                    states,
-                    period_of,
-                    some[0],
-                    exponent=-6,
-                    factor_ids=factor_ids,
-                    repeats=repeats,
-                    own_flags=own_flags,
-                )
+        period_of = np.full((some[-1] - some[0] + 1) * INTERVALS_PER_DAY, -1, np.int64)
+        for number, piece in pieces:
+            if some[0] <= piece.day <= some[-1]:
+                first = (piece.day - some[0]) * INTERVALS_PER_DAY
+                period_of[first + piece.first : first + piece.end] = number
+        for keys, on_days, factor_ids, mg, states, repeats in groups:
+            add_intervals(
+                cells,
+                keys.astype(np.int64),
+                on_days.astype(np.int64),
+                mg,
+                states,
+                period_of,
+                some[0],
+                exponent=-6,
+                factor_ids=factor_ids,
+                repeats=repeats,
+                own_flags=own_flags,
+            )
+    for key, number in [cell for cell in cells if cell[1] in shared]:
+        part = cells.pop((key, number))
+        for period in shared[number]:
+            cells.setdefault((key, period), Sum()).add(part)

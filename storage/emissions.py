@@ -51,14 +51,24 @@ class Filter(NamedTuple):
     gases: tuple[str, ...] = ()
 
 
+class Sums(NamedTuple):
+    """Whose days (or months) are added up, and into what.
+
+    starts  ascending; what lies from one of them on and before the next is added up in one row
+    """
+
+    wants: Sequence[Want] = ()
+    starts: Sequence[int] = ()
+
+
 class SumRow(NamedTuple):
-    """Known entries of a day or month added up [mg CO2e], how many they are, by quality, their flags and factors.
+    """Known entries of days or months added up [mg CO2e], how many they are, by quality, their flags and factors.
 
     uncredited  of the known ones, those that count in no coverage: substituted ones, and those of a second gas,
                 whose intervals are counted with the first; where gases are kept apart each counts for itself
     """
 
-    number: int  # local day, or first local day of a month
+    number: int  # place in `Sums.starts`
     key: int
     mg: int
     known: int
@@ -151,8 +161,8 @@ def last_runs(conn: Connection, at: datetime | None) -> Runs:
 
 def stored_sums(
     conn: Connection,
-    months: Sequence[Want],
-    days: Sequence[Want],
+    months: Sums,
+    days: Sums,
     wanted: Filter,
     runs: Runs | None = None,
 ) -> tuple[list[SumRow], list[SumRow]]:
@@ -160,29 +170,36 @@ def stored_sums(
 
     As of runs (then without months): of those source-days of which nothing was written later.
     """
-    assert runs is None or not months
+    assert runs is None or not months.wants
     parts = []
     sums = _SUMS.format(_repeats(wanted.by))
-    if months:
+    if months.wants:
         parts.append(
-            f"""SELECT true, t.month, {_key(wanted.by)} AS key, {sums}, t.factor_ids
+            f"""SELECT true, width_bucket(t.month, %(m_starts)s::integer[]) - 1 AS number, {_key(wanted.by)} AS key,
+                       {sums}, t.factor_ids
                 FROM {_WANTS.format("m")} JOIN ledger_months t
                   ON t.enterprise_id = w.enterprise_id AND t.month >= w.first AND t.month < w.until
                 WHERE %(boundary)s = ANY (t.boundaries)
-                GROUP BY t.month, key, t.factor_ids"""
+                GROUP BY number, key, t.factor_ids"""
         )
-    if days:
+    if days.wants:
         parts.append(
-            f"""SELECT false, t.day, {_key(wanted.by)} AS key, {sums}, ARRAY[t.factor_id]
+            f"""SELECT false, width_bucket(t.day, %(d_starts)s::integer[]) - 1 AS number, {_key(wanted.by)} AS key,
+                       {sums}, ARRAY[t.factor_id]
                 FROM {_WANTS.format("d")} JOIN ledger_days t
                   ON t.enterprise_id = w.enterprise_id AND t.day >= w.first AND t.day < w.until
                 WHERE %(boundary)s = ANY (t.boundaries) {"" if runs is None else "AND w.run >= ALL (t.run_ids)"}
-                GROUP BY t.day, key, t.factor_id"""
+                GROUP BY number, key, t.factor_id"""
         )
     of_months: list[SumRow] = []
     of_days: list[SumRow] = []
     if parts:
-        parameters = _parameters(days, wanted, runs) | _wants("m", months)
+        parameters = {
+            **_parameters(days.wants, wanted, runs),
+            **_wants("m", months.wants),
+            "m_starts": list(months.starts),
+            "d_starts": list(days.starts),
+        }
         for is_month, number, key, mg, *rest in conn.execute(" UNION ALL ".join(parts), parameters):
             (of_months if is_month else of_days).append(SumRow._make((number, key, int(mg), *rest)))
     return of_months, of_days

@@ -40,7 +40,7 @@ def enterprise_windows(
     named = windows(at_us, session.calendar)
     ranges = list(named.values())
     question = Question(by_source.members, by_source.wanted, session.runs(as_of_us))
-    cells = sums(session, question, ranges, single=False, overlapping=True)
+    cells = sums(session, question, ranges, single=False)
     sets = sets_of(session, cells)
     until_us = session.now_us if as_of_us is None else min(session.now_us, as_of_us)
     expected = {part.key: expected_of(part, ranges, until_us) for part in by_source.parts}

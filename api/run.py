@@ -50,6 +50,8 @@ def main(
             app,
             host=settings.host,
             port=settings.port,
+            http="httptools",
+            loop="uvloop",
             log_config=None,  # the front door has set logging up
             access_log=False,
             timeout_graceful_shutdown=10,

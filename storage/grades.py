@@ -108,6 +108,15 @@ class Ranked(NamedTuple):
     label: str
     state: str
     score: Decimal | None
+    rank: int  # equal scores share one; of who isn't rated it says nothing
+
+
+class Ranking(NamedTuple):
+    """A page of a ranking. rated, total: of all of it, how many have a score, and how many there are."""
+
+    rated: int
+    total: int
+    rows: list[Ranked]
 
 
 class Stage(NamedTuple):
@@ -328,15 +337,31 @@ def newest_month(conn: Connection, kind: str) -> int | None:
     return None if row is None else row[0]
 
 
-def ranking(conn: Connection, kind: str, month: int, enterprise_ids: Sequence[int]) -> list[Ranked]:
-    """The records in force of these enterprises: the best S first, who isn't rated last."""
+def ranking(
+    conn: Connection,
+    kind: str,
+    month: int,
+    enterprise_ids: Sequence[int],
+    start: int = 0,
+    limit: int | None = None,
+) -> Ranking:
+    """The records in force of these enterprises: the best S first, who isn't rated last; `limit` of them from place
+    `start` on, all where it is None.
+    """
     rows = conn.execute(
-        f"""SELECT r.id, r.enterprise_id, r.label, r.state, r.score FROM grade_records r
-            WHERE kind = %s AND month = %s AND enterprise_id = ANY(%s) AND {_IN_FORCE}
-            ORDER BY score DESC NULLS LAST, enterprise_id""",
-        [kind, month, list(enterprise_ids)],
-    )
-    return [Ranked(*row) for row in rows]
+        f"""WITH ranked AS MATERIALIZED (
+                SELECT r.id, r.enterprise_id, r.label, r.state, r.score, rank() OVER (ORDER BY r.score DESC NULLS LAST)
+                FROM grade_records r
+                WHERE r.kind = %s AND r.month = %s AND r.enterprise_id = ANY(%s) AND {_IN_FORCE})
+            SELECT counted.rated, counted.total, page.*
+            FROM (SELECT count(score) AS rated, count(*) AS total FROM ranked) AS counted
+            LEFT JOIN (SELECT * FROM ranked ORDER BY score DESC NULLS LAST, enterprise_id OFFSET %s LIMIT %s) AS page
+              ON true
+            ORDER BY page.score DESC NULLS LAST, page.enterprise_id""",
+        [kind, month, list(enterprise_ids), start, limit],
+    ).fetchall()
+    rated, total, *_ = rows[0]
+    return Ranking(rated, total, [Ranked(*row) for _, _, *row in rows if row[0] is not None])
 
 
 # -- publication and objections -----------------------------------------------------------------------

@@ -173,25 +173,20 @@ def get_ranking(
     """
     with context.session(key) as session, session.everything():
         month = grades.newest_month(session.conn, kind) if period is None else month_of(period)
-        rows = []
-        if month is not None and not (kind == PUBLISHED and month in _hidden(session, key)):
-            rows = grades.ranking(session.conn, kind, month, _members(session, code))
         start = _after(page)
+        ranking = grades.Ranking(0, 0, [])
+        if month is not None and not (kind == PUBLISHED and month in _hidden(session, key)):
+            ranking = grades.ranking(session.conn, kind, month, _members(session, code), start, page.limit)
         items: list[dict[str, Any]] = []
         shown = []
-        rank = 0
-        for place, row in enumerate(rows, 1):
-            if place == 1 or row.score != rows[place - 2].score:
-                rank = place
-            if not start < place <= start + page.limit:
-                continue
+        for row in ranking.rows:
             enterprise = _by_id(session)[row.enterprise_id]
             is_shown = session.may_read(enterprise.uscc)
             if is_shown:
                 shown.append(enterprise.uscc)
             items.append(
                 {
-                    "rank": None if row.score is None else rank,
+                    "rank": None if row.score is None else row.rank,
                     "uscc": enterprise.uscc if is_shown else None,
                     "name_zh": enterprise.name_zh if is_shown else None,
                     "label": row.label,
@@ -205,9 +200,9 @@ def get_ranking(
             {
                 "kind": kind,
                 "month": None if month is None else month_text(month),
-                "rated": sum(1 for row in rows if row.score is not None),
+                "rated": ranking.rated,
                 "items": items,
-                "next": page.next(0, end) if len(rows) > end else None,
+                "next": page.next(0, end) if ranking.total > end else None,
             }
         )
 

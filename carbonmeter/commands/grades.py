@@ -162,7 +162,7 @@ def _list(context: Context) -> int:
         month = arguments.month
         if month is None:
             month = grades.newest_month(session.conn, arguments.kind)
-        rows = [] if month is None else grades.ranking(session.conn, arguments.kind, month, list(names))
+        rows = [] if month is None else grades.ranking(session.conn, arguments.kind, month, list(names)).rows
         items = [
             {
                 "uscc": names[row.enterprise_id].uscc,
